@@ -1,0 +1,76 @@
+"""Every error that supa_assets raises on purpose, on one page.
+
+One root, and a child for each thing that an operator would have to do next. A message is lower case, has names in double
+quotes and says what was expected and what was found; the hint names the fix. No message ever holds a credential: what
+comes from libpq passes through `supa_assets.export.connection` first.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ExportFault",
+    "OutputError",
+    "PermissionDenied",
+    "SchemaChanged",
+    "SettingsError",
+    "SourceError",
+    "SupaAssetsError",
+    "ValueNotExportable",
+]
+
+
+class SupaAssetsError(Exception):
+    """What went wrong, and what to do about it.
+
+    `str()` gives the message and, on a line of its own, `HINT:` and the hint. The fields repeat what the message names,
+    for programs: `relation` is `"schema.table"` without quotes, `path` a file or folder, `expected` and `found` any value.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        relation: str | None = None,
+        path: str | None = None,
+        expected: object = None,
+        found: object = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.relation = relation
+        self.path = path
+        self.expected = expected
+        self.found = found
+
+    def __str__(self) -> str:
+        return f"{self.message}\nHINT: {self.hint}" if self.hint else self.message
+
+
+class SettingsError(SupaAssetsError):
+    """Mend the command line, an environment variable or supa-assets.toml."""
+
+
+class SourceError(SupaAssetsError):
+    """Mend the way to the database: address, password, TLS, pooler, server; then run again."""
+
+
+class PermissionDenied(SupaAssetsError):
+    """Grant the role what the hint names, or export without the relation."""
+
+
+class SchemaChanged(SupaAssetsError):
+    """The database is no longer what the catalogue said: reload the definitions, then run again."""
+
+
+class ValueNotExportable(SupaAssetsError):
+    """A value or type that no file could hold without loss: exclude it, or change it at the source."""
+
+
+class OutputError(SupaAssetsError):
+    """Mend the place the files go to: permissions, free space, the folder's name."""
+
+
+class ExportFault(SupaAssetsError):
+    """Files or metadata.json are not what they should be: materialize again, or take another copy."""

@@ -1,0 +1,114 @@
+"""How a value of each PostgreSQL type stands in JSON. docs/TYPES.md is this module in prose.
+
+The server encodes: `row_to_json` writes what it keeps exactly, and a column that it would not keep is cast first. No value
+passes through a Python object. The way back is `json_populate_recordset`, but for `text-array` and for composites written as
+text, which want the cast to their type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from supa_assets.export.catalog import Type
+
+__all__ = ["Cast", "ColumnEncoding", "Encoding", "encode_type", "holds_raw_json"]
+
+Encoding = Literal[
+    "boolean", "number", "string", "timestamp", "json", "array", "text-array", "object"
+]
+Cast = Literal["text", "numeric", "timestamptz", "text[]", "numeric[]", "timestamptz[]"]
+
+
+@dataclass(frozen=True)
+class ColumnEncoding:
+    """`casts` are applied in turn before the server's `row_to_json` sees the value."""
+
+    encoding: Encoding
+    casts: tuple[Cast, ...] = ()
+
+
+_AS_NUMBER = ColumnEncoding("number")
+_AS_TEXT = ColumnEncoding("string", ("text",))
+_BUILT_IN: Mapping[str, ColumnEncoding] = {
+    "bool": ColumnEncoding("boolean"),
+    "int2": _AS_NUMBER,
+    "int4": _AS_NUMBER,
+    "float4": _AS_NUMBER,
+    "float8": _AS_NUMBER,
+    # RFC 7493 (I-JSON) 2.2: integers beyond 2^53-1 belong in strings; a double drops numeric's scale, too.
+    "int8": _AS_TEXT,
+    "numeric": _AS_TEXT,
+    # money's own text depends on lc_monetary.
+    "money": ColumnEncoding("string", ("numeric", "text")),
+    "timestamptz": ColumnEncoding("timestamp"),
+    # RFC 7493 4.3 wants a zone; under TimeZone=UTC the cast changes no digit, and PostgreSQL ignores the zone on the
+    # way back.
+    "timestamp": ColumnEncoding("timestamp", ("timestamptz",)),
+    "json": ColumnEncoding("json"),
+    "jsonb": ColumnEncoding("json"),
+    # Arrays to the server, but counted from 0: their own text keeps that.
+    "int2vector": _AS_TEXT,
+    "oidvector": _AS_TEXT,
+}
+_BUILT_IN_ARRAY: Mapping[str, ColumnEncoding] = {
+    "int8": ColumnEncoding("array", ("text[]",)),
+    "numeric": ColumnEncoding("array", ("text[]",)),
+    "money": ColumnEncoding("array", ("numeric[]", "text[]")),
+    "timestamp": ColumnEncoding("array", ("timestamptz[]",)),
+    # Native nesting could not tell an array inside an element from a second dimension.
+    "json": ColumnEncoding("text-array", ("text[]",)),
+    "jsonb": ColumnEncoding("text-array", ("text[]",)),
+}
+
+
+def encode_type(type_id: int, types: Mapping[int, Type]) -> ColumnEncoding:
+    """The encoding of a column of this type; a domain is encoded as its base type."""
+    type_ = _without_domain(type_id, types)
+    if _is_built_in(type_) and type_.name in _BUILT_IN:
+        return _BUILT_IN[type_.name]
+    if type_.element_type_id:
+        return _encode_array(type_, types)
+    if type_.kind == "c":
+        return _AS_TEXT if _would_be_cast(type_, types) else ColumnEncoding("object")
+    return _AS_TEXT if type_.has_cast_to_json else ColumnEncoding("string")
+
+
+def holds_raw_json(type_id: int, types: Mapping[int, Type]) -> bool:
+    """Whether `row_to_json` would copy a `json` value with its line breaks into the row's text."""
+    type_ = _without_domain(type_id, types)
+    if _is_built_in(type_):
+        return type_.name == "json"
+    return any(holds_raw_json(part, types) for part in _parts(type_))
+
+
+def _encode_array(array: Type, types: Mapping[int, Type]) -> ColumnEncoding:
+    element = _without_domain(array.element_type_id, types)
+    if _is_built_in(element) and element.name in _BUILT_IN_ARRAY:
+        return _BUILT_IN_ARRAY[element.name]
+    if element.element_type_id or (element.kind == "c" and _would_be_cast(element, types)):
+        return ColumnEncoding("text-array", ("text[]",))
+    return ColumnEncoding("array", ("text[]",) if element.has_cast_to_json else ())
+
+
+def _would_be_cast(type_: Type, types: Mapping[int, Type]) -> bool:
+    """Whether, somewhere inside, `to_json` would call an extension's cast to json, which need not keep the value."""
+    return type_.has_cast_to_json or any(
+        _would_be_cast(_without_domain(part, types), types) for part in _parts(type_)
+    )
+
+
+def _parts(type_: Type) -> tuple[int, ...]:
+    return type_.field_type_ids + ((type_.element_type_id,) if type_.element_type_id else ())
+
+
+def _without_domain(type_id: int, types: Mapping[int, Type]) -> Type:
+    type_ = types[type_id]
+    while type_.kind == "d":
+        type_ = types[type_.base_type_id]
+    return type_
+
+
+def _is_built_in(type_: Type) -> bool:
+    return type_.schema_name == "pg_catalog"

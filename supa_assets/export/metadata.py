@@ -1,0 +1,200 @@
+"""metadata.json: what an export says of itself.
+
+The models are the format; docs/FORMAT.md describes it for readers in other languages. Names in JSON are camelCase.
+Unknown fields are kept when the file is rewritten, so that a newer minor writer loses nothing to an older one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from supa_assets.errors import ExportFault
+
+__all__ = [
+    "FORMAT_VERSION",
+    "METADATA_FILE",
+    "BrokenReference",
+    "ColumnEntry",
+    "ExportMetadata",
+    "ImportPosition",
+    "ReferenceEntry",
+    "ServerEntry",
+    "SnapshotEntry",
+    "SourceEntry",
+    "TableEntry",
+]
+
+FORMAT_VERSION = 1
+"""Raised when a reader of the version before would misread the files. History: docs/FORMAT.md."""
+
+METADATA_FILE = "metadata.json"
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_alias=True,
+        validate_by_name=True,
+        serialize_by_alias=True,
+        extra="allow",
+        frozen=True,
+    )
+
+
+class ColumnEntry(_Entry):
+    """One column, in attnum order."""
+
+    name: str
+    type: str
+    """PostgreSQL's `format_type`, with its modifier: `numeric(5,2)`."""
+    encoding: str
+    """How the value stands in JSON; the words are listed in docs/TYPES.md."""
+    nullable: bool
+    generated: Literal["stored", "virtual"] | None = None
+    identity: Literal["always", "by default"] | None = None
+    """`always` wants OVERRIDING SYSTEM VALUE on the way back."""
+
+
+class ReferenceEntry(_Entry):
+    """One FOREIGN KEY constraint of the table."""
+
+    constraint: str
+    columns: list[str]
+    schema_: Annotated[str, Field(alias="schema")]
+    """Schema of the referenced table."""
+    table: str
+    referenced_columns: list[str]
+
+
+class SnapshotEntry(_Entry):
+    """The MVCC snapshot a table was read in: `pg_export_snapshot()`'s name, and the server's clock when it was taken."""
+
+    id: str
+    time: str
+    wal_lsn: str | None = None
+    """`pg_current_wal_insert_lsn()` at that moment; absent where the role or a replica doesn't give it."""
+
+
+class TableEntry(_Entry):
+    """What is said of one table and its file."""
+
+    schema_: Annotated[str, Field(alias="schema")]
+    table: str
+    file: str
+    row_count: int
+    """Rows in the file, added up from the server's own count of each chunk."""
+    source_row_count: int
+    """The source's `count(*)`, a statement of its own in the same snapshot."""
+    byte_count: int
+    sha256: str
+    columns: list[ColumnEntry]
+    omitted_columns: list[str] = []
+    """Columns the source has and the file hasn't, by setting (`auth.users`)."""
+    primary_key: list[str]
+    ordered_by: list[str]
+    """Columns the rows are sorted by; empty for heap order."""
+    references: list[ReferenceEntry]
+    snapshot: SnapshotEntry
+    exported_at: str
+    duration_ms: int
+    run_id: str
+
+
+class ImportPosition(_Entry):
+    """A table's place on the way back: a table comes after all that it references, `level` is its longest chain of parents."""
+
+    table: str
+    """Key in `tables`."""
+    level: int
+
+
+class BrokenReference(_Entry):
+    """A reference that `importOrder` could not honour: to the table itself, or one that closed a cycle."""
+
+    table: str
+    constraint: str
+    references: str
+    reason: Literal["self", "cycle"]
+
+
+class SourceEntry(_Entry):
+    """Where from. Never a user, never a password."""
+
+    host: str
+    port: int
+    database: str
+    project: str | None = None
+    """The Supabase project's ref, where the address tells it: on a shared pooler it alone tells two databases apart."""
+
+    def is_same_database(self, other: SourceEntry) -> bool:
+        """Whether both lead to one database; a project's direct and pooled addresses do."""
+        if self.project and other.project:
+            return (self.project, self.database) == (other.project, other.database)
+        return (self.host, self.port, self.database) == (other.host, other.port, other.database)
+
+
+class ServerEntry(_Entry):
+    version: str
+    """`server_version`: `17.4`."""
+    version_number: int
+    """`server_version_num`: `170004`."""
+
+
+class ExportMetadata(_Entry):
+    """The whole of metadata.json."""
+
+    format_version: int = FORMAT_VERSION
+    exported_at: str
+    source_database: SourceEntry
+    server: ServerEntry
+    session: dict[str, str] = {}
+    """Settings pinned while reading, since the text of values depends on them."""
+    import_order: list[ImportPosition] = []
+    broken_references: list[BrokenReference] = []
+    tables: dict[str, TableEntry] = {}
+    """By asset name."""
+
+    def to_json(self) -> bytes:
+        """The file's bytes: two-space indent, a newline at the end, the same for the same content."""
+        return (self.model_dump_json(indent=2, exclude_none=True) + "\n").encode()
+
+    @classmethod
+    def from_json(cls, data: bytes, *, path: str) -> ExportMetadata:
+        """Read the file's bytes; raises ExportFault, naming `path`, for what isn't such a file or is from a newer version."""
+        _refuse_newer_version(data, path)
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            raise ExportFault(
+                f'"{path}" is not a metadata.json of this program: {_first_fault(error)}',
+                hint="restore the file from a copy, or move it away and export again.",
+                path=path,
+            ) from None
+
+
+class _Versioned(BaseModel):
+    format_version: Annotated[int, Field(alias="formatVersion")]
+
+
+def _refuse_newer_version(data: bytes, path: str) -> None:
+    try:
+        version = _Versioned.model_validate_json(data).format_version
+    except ValidationError:
+        return  # the full model says what is wrong
+    if version > FORMAT_VERSION:
+        raise ExportFault(
+            f'"{path}" has formatVersion {version}, this program knows {FORMAT_VERSION}',
+            hint="upgrade supa-assets, or export into another folder.",
+            path=path,
+            expected=FORMAT_VERSION,
+            found=version,
+        )
+
+
+def _first_fault(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg'].lower()}" if place else first["msg"].lower()

@@ -1,0 +1,189 @@
+"""The source database, as an export sees it: a catalogue to plan from, a snapshot to hold, sessions that read in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import errors, sql
+from psycopg.pq import TransactionStatus
+
+from supa_assets.errors import SourceError
+from supa_assets.export.catalog import read_catalog
+from supa_assets.export.connection import (
+    SESSION_SETTINGS,
+    Address,
+    connect,
+    explain_query_error,
+    parse_url,
+    pin_session,
+)
+from supa_assets.export.metadata import ServerEntry, SnapshotEntry, SourceEntry
+from supa_assets.export.plan import ExportPlan, PlannedTable, plan_export
+from supa_assets.export.stream import TableStream
+from supa_assets.settings import Settings
+
+__all__ = ["SnapshotHold", "SourceDatabase", "SourceSession"]
+
+
+class SnapshotHold:
+    """A connection that keeps an exported snapshot alive. The snapshot can be joined as long as this is open."""
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], snapshot: SnapshotEntry, address: Address
+    ) -> None:
+        self._connection = connection
+        self._address = address
+        self.snapshot = snapshot
+
+    @property
+    def server(self) -> ServerEntry:
+        """The server's version, as the connection told it."""
+        return _server_of(self._connection)
+
+    def check(self) -> None:
+        """Ask the server whether the transaction still lives; raises SourceError where it doesn't.
+
+        Without it no other connection can join the snapshot, and a second one would show another instant.
+        """
+        try:
+            self._connection.execute("SELECT 1")
+        except psycopg.Error as error:
+            said = self._address.redact(" ".join(str(error).split()))
+            raise SourceError(
+                f"the connection that holds the run's snapshot was lost: {said}",
+                hint="run again; nothing of this run was published, since its tables would not be of one instant.",
+            ) from None
+
+
+class SourceSession:
+    """One connection in one transaction on one snapshot; streams one table at a time."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        *,
+        snapshot: SnapshotEntry,
+        address: Address,
+        settings: Settings,
+    ) -> None:
+        self.connection = connection
+        self.snapshot = snapshot
+        self.address = address
+        self.settings = settings
+
+    @property
+    def server(self) -> ServerEntry:
+        """The server's version, as the connection told it."""
+        return _server_of(self.connection)
+
+    def is_usable(self) -> bool:
+        """Whether the transaction takes another statement: not after an error, a cancel or a lost connection."""
+        return self.connection.info.transaction_status in (
+            TransactionStatus.IDLE,
+            TransactionStatus.INTRANS,
+        )
+
+    @property
+    def session_settings(self) -> dict[str, str]:
+        """The pinned settings that the text of values depends on."""
+        return dict(SESSION_SETTINGS)
+
+    def stream(self, table: PlannedTable) -> TableStream:
+        """The table's rows as chunks; nothing is read before the stream is iterated."""
+        return TableStream(
+            table,
+            connection=self.connection,
+            snapshot=self.snapshot,
+            address=self.address,
+            settings=self.settings,
+        )
+
+
+class SourceDatabase:
+    """The database that SUPABASE_DB_URL names. Making one connects to nothing; raises SettingsError for a bad URL."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._address = parse_url(settings.require_database_url())
+
+    def describe(self) -> SourceEntry:
+        """Host, port and database, without connecting."""
+        return self._address.describe()
+
+    def read_plan(self) -> ExportPlan:
+        """Read the catalogue and plan the export of what the settings select."""
+        with self._connect() as connection:
+            try:
+                pin_session(connection, lock_timeout_s=self._settings.lock_timeout_s)
+                catalog = read_catalog(connection, self._settings, source=self.describe())
+            except psycopg.Error as error:
+                raise explain_query_error(error, self._address) from None
+        return plan_export(catalog, self._settings)
+
+    @contextmanager
+    def hold_snapshot(self) -> Iterator[SnapshotHold]:
+        """Take a snapshot that other connections can join until the context ends."""
+        with self._connect() as connection:
+            try:
+                snapshot = _export_snapshot(connection)
+                pin_session(connection, lock_timeout_s=self._settings.lock_timeout_s)
+            except psycopg.Error as error:
+                raise explain_query_error(error, self._address) from None
+            yield SnapshotHold(connection, snapshot, self._address)
+
+    @contextmanager
+    def open_session(self, snapshot: SnapshotEntry | None = None) -> Iterator[SourceSession]:
+        """A session on the given snapshot, or on one of its own."""
+        with self._connect() as connection:
+            try:
+                if snapshot is None:
+                    snapshot = _export_snapshot(connection)
+                else:
+                    _join_snapshot(connection, snapshot)
+                pin_session(connection, lock_timeout_s=self._settings.lock_timeout_s)
+            except psycopg.Error as error:
+                raise explain_query_error(error, self._address) from None
+            yield SourceSession(
+                connection, snapshot=snapshot, address=self._address, settings=self._settings
+            )
+
+    @contextmanager
+    def _connect(self) -> Iterator[psycopg.Connection[Any]]:
+        connection = connect(self._address, timeout_s=self._settings.connect_timeout_s)
+        try:
+            yield connection
+        finally:
+            connection.close()  # the transaction ends with it; there is nothing to commit
+
+
+def _server_of(connection: psycopg.Connection[Any]) -> ServerEntry:
+    return ServerEntry(
+        version=connection.info.parameter_status("server_version") or "unknown",
+        version_number=connection.info.server_version,
+    )
+
+
+def _export_snapshot(connection: psycopg.Connection[Any]) -> SnapshotEntry:
+    """The clock and the WAL position are read in the statement that takes the snapshot."""
+    row = connection.execute(
+        "SELECT pg_catalog.pg_export_snapshot(),"
+        " pg_catalog.to_char(pg_catalog.statement_timestamp() AT TIME ZONE 'UTC',"
+        ' \'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"\'),'
+        " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text END"
+    ).fetchone()
+    assert row is not None
+    return SnapshotEntry(id=row[0], time=row[1], wal_lsn=row[2])
+
+
+def _join_snapshot(connection: psycopg.Connection[Any], snapshot: SnapshotEntry) -> None:
+    try:
+        connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot.id)))
+    except (errors.UndefinedObject, errors.InvalidParameterValue):
+        raise SourceError(
+            f'the server no longer knows the run\'s snapshot "{snapshot.id}"',
+            hint="the connection that held it was lost, or a pooler led this one to another server;"
+            " run again, on the direct host or the session pooler.",
+        ) from None

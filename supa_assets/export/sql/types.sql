@@ -1,0 +1,37 @@
+-- The types in $type_ids and every type they are made of: domains' bases, array elements, fields of composites.
+WITH RECURSIVE used(oid) AS (
+    SELECT unnest(%(type_ids)s::pg_catalog.oid[])
+    UNION
+    SELECT part.oid
+    FROM used
+    JOIN pg_catalog.pg_type AS t ON t.oid = used.oid
+    CROSS JOIN LATERAL (
+        SELECT t.typbasetype AS oid
+        UNION ALL SELECT t.typelem
+        UNION ALL SELECT f.atttypid FROM pg_catalog.pg_attribute AS f
+                  WHERE f.attrelid = t.typrelid AND t.typtype = 'c' AND f.attnum > 0 AND NOT f.attisdropped
+    ) AS part
+    WHERE part.oid <> 0
+)
+SELECT
+    t.oid::pg_catalog.int8                                    AS type_id,
+    n.nspname                                                 AS schema_name,
+    t.typname                                                 AS name,
+    t.typtype::pg_catalog.text                                AS kind,
+    t.typbasetype::pg_catalog.int8                            AS base_type_id,
+    -- A true array, as get_element_type() in lsyscache.c says it: name and point have an element type, too.
+    CASE WHEN t.typsubscript = 'pg_catalog.array_subscript_handler'::pg_catalog.regproc
+         THEN t.typelem::pg_catalog.int8 ELSE 0 END           AS element_type_id,
+    -- What to_json() would call for a type outside pg_catalog (json_categorize_type in jsonfuncs.c).
+    EXISTS (SELECT FROM pg_catalog.pg_cast AS k
+            WHERE k.castsource = t.oid AND k.casttarget = 'pg_catalog.json'::pg_catalog.regtype
+              AND k.castmethod = 'f' AND t.oid >= 16384)      AS has_cast_to_json,
+    ARRAY(SELECT f.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS f
+          WHERE f.attrelid = t.typrelid AND t.typtype = 'c' AND f.attnum > 0 AND NOT f.attisdropped
+          ORDER BY f.attnum)                                  AS field_names,
+    ARRAY(SELECT f.atttypid::pg_catalog.int8 FROM pg_catalog.pg_attribute AS f
+          WHERE f.attrelid = t.typrelid AND t.typtype = 'c' AND f.attnum > 0 AND NOT f.attisdropped
+          ORDER BY f.attnum)                                  AS field_type_ids
+FROM pg_catalog.pg_type AS t
+JOIN used ON used.oid = t.oid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace

@@ -1,0 +1,114 @@
+"""Write a table's stream as a staged file, and say what was written: nothing here is done per row."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from typing import Protocol
+
+from supa_assets.errors import ExportFault
+from supa_assets.export.metadata import SnapshotEntry, TableEntry
+from supa_assets.export.plan import PlannedTable
+from supa_assets.export.storage import FileWriter, Storage
+from supa_assets.export.stream import Chunk
+
+__all__ = ["ENTRY_SUFFIX", "ChunkStream", "OnProgress", "write_table"]
+
+ENTRY_SUFFIX = ".entry.json"
+"""Beside each staged file lies its entry, for `publish_run`; no table's file can be called so."""
+
+OnProgress = Callable[[int, int], None]
+"""Called after each chunk with the rows and bytes written so far."""
+
+
+class ChunkStream(Protocol):
+    """What `write_table` wants of a `TableStream`."""
+
+    @property
+    def table(self) -> PlannedTable: ...
+    @property
+    def snapshot(self) -> SnapshotEntry: ...
+    def source_row_count(self) -> int: ...
+    def __iter__(self) -> Iterator[Chunk]: ...
+
+
+def write_table(
+    stream: ChunkStream, storage: Storage, *, run_id: str, on_progress: OnProgress
+) -> TableEntry:
+    """Stage the table's file and its entry; raises ExportFault, staging nothing, if the source counts other rows."""
+    started = time.monotonic()
+    table = stream.table
+    source_row_count = stream.source_row_count()
+    with storage.stage(run_id, table.file) as file:
+        digest = _DigestedFile(file)
+        row_count = _write_rows(stream, digest, on_progress)
+        _refuse_other_row_count(table, source_row_count, row_count)
+    entry = TableEntry(
+        schema_=table.schema_name,
+        table=table.table,
+        file=table.file,
+        row_count=row_count,
+        source_row_count=source_row_count,
+        byte_count=digest.byte_count,
+        sha256=digest.hexdigest(),
+        columns=[column.entry for column in table.columns],
+        omitted_columns=table.omitted_columns,
+        primary_key=table.primary_key,
+        ordered_by=table.ordered_by,
+        references=table.references,
+        snapshot=stream.snapshot,
+        exported_at=datetime.now(timezone.utc).isoformat(timespec="microseconds"),
+        duration_ms=round((time.monotonic() - started) * 1000),
+        run_id=run_id,
+    )
+    with storage.stage(run_id, f"{table.name}{ENTRY_SUFFIX}") as file:
+        file.write(entry.model_dump_json(exclude_none=True).encode())
+    return entry
+
+
+class _DigestedFile:
+    """Counts and hashes what passes through."""
+
+    def __init__(self, file: FileWriter) -> None:
+        self._file = file
+        self._sha256 = hashlib.sha256()
+        self.byte_count = 0
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._sha256.update(data)
+        self.byte_count += len(data)
+
+    def hexdigest(self) -> str:
+        return self._sha256.hexdigest()
+
+
+def _write_rows(stream: ChunkStream, file: _DigestedFile, on_progress: OnProgress) -> int:
+    """The array, a row to a line: `[`, chunks joined by `,`, `]`; without rows, `[]` on one line."""
+    row_count = 0
+    file.write(b"[")
+    separator = b"\n"
+    for chunk in stream:
+        file.write(separator)
+        file.write(chunk.data)
+        separator = b",\n"
+        row_count += chunk.row_count
+        on_progress(row_count, file.byte_count)
+    file.write(b"\n]\n" if row_count else b"]\n")
+    return row_count
+
+
+def _refuse_other_row_count(table: PlannedTable, expected: int, found: int) -> None:
+    if expected != found:
+        raise ExportFault(
+            f'row count of "{table.relation}" differs: the source\'s count(*) says {expected},'
+            f" the stream held {found}",
+            hint="export the table again; if it differs again, please report it with the table's"
+            " definition.",
+            relation=table.relation,
+            path=table.file,
+            expected=expected,
+            found=found,
+        )

@@ -1,0 +1,106 @@
+"""The door between PostgreSQL's names and Dagster's: which asset and file a table becomes.
+
+PostgreSQL allows any text as a name; Dagster allows `[A-Za-z0-9_]` without its reserved words, and file systems differ
+in what they forbid and whether case counts. A name that is fit for all of them stays as it is. Any other one is escaped:
+what doesn't fit becomes `_`, and eight hex digits of the SHA-256 of the true name follow, so that two tables never meet.
+The true name always stands in `dagster/table_name` and in metadata.json.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import keyword
+import re
+from collections.abc import Iterable, Iterator
+
+__all__ = ["CHECK_SUFFIX", "RESERVED_NAMES", "RelationName", "assign_asset_names", "file_name"]
+
+RelationName = tuple[str, str]
+"""(schema, table) as they stand in the catalogue, unquoted."""
+
+CHECK_SUFFIX = "file_matches_metadata"
+"""Name of each table's asset check; Dagster calls its step `<asset>_<check>`."""
+
+_RESERVED_BY_DAGSTER = {
+    "context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict", "output_arg_dict",
+    "int", "str", "float", "bool", "input", "output", "type",
+}  # fmt: skip
+_RESERVED_BY_WINDOWS = {"con", "prn", "aux", "nul"} | {
+    f"{device}{n}" for device in ("com", "lpt") for n in range(1, 10)
+}
+_RESERVED_BY_THIS_PROJECT = {
+    "metadata",  # metadata.json
+    "export_all", "export_complete", "export_nightly", "supa_json_io_manager", "supabase",
+}  # fmt: skip
+RESERVED_NAMES = frozenset(
+    name.casefold()
+    for name in (
+        _RESERVED_BY_DAGSTER
+        | _RESERVED_BY_WINDOWS
+        | _RESERVED_BY_THIS_PROJECT
+        | set(keyword.kwlist)
+    )
+)
+
+_FIT = re.compile(r"[A-Za-z0-9_]+")
+_UNFIT_CHARACTER = re.compile(r"[^A-Za-z0-9_]")
+_LONGEST_NAME = 100
+_PRIVILEGED = {("auth", "users"): 0, ("auth", "identities"): 1}
+
+
+def assign_asset_names(relations: Iterable[RelationName]) -> dict[RelationName, str]:
+    """Give each relation its asset name: unique also when case is ignored, the same whatever the order of `relations`.
+
+    A table of `public` is called as it is, one of another schema `schema_table`. Where two would meet (`Users` beside
+    `users`, `public.auth_users` beside `auth.users`), the one that sorts first keeps the plain name and the other is escaped:
+    `auth.users` and `auth.identities` before everything, then `public`, then names without capitals.
+    """
+    assigned: dict[RelationName, str] = {}
+    taken: set[str] = set()
+    for relation in sorted(set(relations), key=_precedence):
+        name = _plain_name(relation)
+        if not _is_fit(name) or name.casefold() in taken:
+            name = next(n for n in _escaped_names(relation) if n.casefold() not in taken)
+        assigned[relation] = name
+        taken.add(name.casefold())
+    return assigned
+
+
+def file_name(asset_name: str) -> str:
+    """The file that an asset materializes to."""
+    return f"{asset_name}.json"
+
+
+def _precedence(relation: RelationName) -> tuple[int, bool, bool, str, str]:
+    schema, table = relation
+    has_capitals = table != table.lower()
+    return (
+        _PRIVILEGED.get(relation, len(_PRIVILEGED)),
+        schema != "public",
+        has_capitals,
+        schema,
+        table,
+    )
+
+
+def _plain_name(relation: RelationName) -> str:
+    schema, table = relation
+    return table if schema == "public" else f"{schema}_{table}"
+
+
+def _is_fit(name: str) -> bool:
+    return (
+        _FIT.fullmatch(name) is not None
+        and name.casefold() not in RESERVED_NAMES
+        and not name.endswith(CHECK_SUFFIX)
+        and not name.startswith("__")
+        and len(name) <= _LONGEST_NAME
+    )
+
+
+def _escaped_names(relation: RelationName) -> Iterator[str]:
+    """Candidates, shortest first: the longer ones serve where a table is itself called like another's escaped name."""
+    digest = hashlib.sha256("\0".join(relation).encode("utf-8", "surrogateescape")).hexdigest()
+    readable = _UNFIT_CHARACTER.sub("_", _plain_name(relation)).strip("_")[:_LONGEST_NAME]
+    for digits in range(8, len(digest) + 1):
+        yield f"{readable or 'table'}__{digest[:digits]}"

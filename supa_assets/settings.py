@@ -1,0 +1,151 @@
+"""All settings, in one place, typed; where they come from, and what is wrong with them when something is.
+
+Precedence: command line, environment (a `.env` file in the current folder included), supa-assets.toml,
+default. docs/CONFIGURATION.md has a line for each.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from supa_assets.errors import SettingsError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["DATABASE_URL_VARIABLE", "SETTINGS_FILE", "Settings", "load_settings"]
+
+DATABASE_URL_VARIABLE = "SUPABASE_DB_URL"
+SETTINGS_FILE = "supa-assets.toml"
+_PREFIX = "SUPA_ASSETS_"
+
+AUTH_USERS_COLUMNS = (
+    "id",
+    "email",
+    "encrypted_password",
+    "email_confirmed_at",
+    "created_at",
+    "raw_user_meta_data",
+)
+
+
+def _split_list(value: object) -> object:
+    """Environment variables hold lists as `a,b`."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split_list)]
+
+
+class Settings(BaseModel):
+    """What a user can set. Frozen: a run has one set of settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    database_url: SecretStr | None = None
+    """From SUPABASE_DB_URL only, never from a file that might be committed."""
+    output: Path = Path("migration-data")
+    schemas: Names = ("public",)
+    """Schemas whose every table is exported."""
+    auth: bool = True
+    """Whether auth.users and auth.identities are exported."""
+    auth_users_columns: Names = AUTH_USERS_COLUMNS
+    """Columns of auth.users; `*` for all. Those that an older project lacks are left out."""
+    large_tables: Names = ("sensor_readings", "event_logs", "alerts")
+    """Tables that stream whatever their row count; `schema.table`, or `table` in any schema."""
+    streaming_threshold: Annotated[int, Field(ge=0)] = 10_000
+    """Rows up to which a table goes in one piece."""
+    chunk_bytes: Annotated[int, Field(ge=1_024, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
+    """How much JSON one chunk of a streamed table aims at."""
+    progress_rows: Annotated[int, Field(ge=1)] = 1_000
+    """Rows between two progress lines in export.log."""
+    connect_timeout_s: Annotated[int, Field(ge=1)] = 10
+    lock_timeout_s: Annotated[int, Field(ge=1)] = 10
+    executor: Literal["in_process", "multiprocess"] = "in_process"
+    state: Path | None = None
+    """Folder of the last known catalogue; `$DAGSTER_HOME/supa_assets` or `.dagster/supa_assets`."""
+
+    def state_folder(self) -> Path:
+        """Where the last known catalogue is kept."""
+        if self.state is not None:
+            return self.state
+        return Path(os.environ.get("DAGSTER_HOME") or ".dagster") / "supa_assets"
+
+    def require_database_url(self) -> str:
+        """The connection URL; raises SettingsError where there is none."""
+        if self.database_url is None:
+            raise SettingsError(
+                f"{DATABASE_URL_VARIABLE} is not set",
+                hint="set it to your project's connection string (Dashboard, Connect, Session"
+                " pooler or Direct), or run `supa-assets demo` to see it work.",
+            )
+        return self.database_url.get_secret_value()
+
+    def is_large(self, schema: str, table: str) -> bool:
+        """Whether `large_tables` names the table."""
+        return table in self.large_tables or f"{schema}.{table}" in self.large_tables
+
+
+def load_settings(
+    environment: Mapping[str, str] | None = None, *, folder: Path | None = None, **overrides: Any
+) -> Settings:
+    """Settings from everywhere; `overrides` are the command line's, None among them meaning not given.
+
+    Raises SettingsError, naming the variable or the line, for what is unknown or not valid.
+    """
+    folder = folder or Path()
+    given = {**_from_file(folder / SETTINGS_FILE), **_from_environment(environment, folder)}
+    given |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        raise SettingsError(
+            f'setting "{name}" is not valid: {first["msg"].lower()}',
+            hint=f"mend it where it is set: {_PREFIX}{name.upper()} or {SETTINGS_FILE};"
+            " docs/CONFIGURATION.md lists what each takes.",
+        ) from None
+
+
+def _from_environment(environment: Mapping[str, str] | None, folder: Path) -> dict[str, Any]:
+    if environment is None:
+        from_file = {k: v for k, v in dotenv_values(folder / ".env").items() if v is not None}
+        environment = {**from_file, **os.environ}
+    given: dict[str, Any] = {
+        name.removeprefix(_PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(_PREFIX) and value and name.removeprefix(_PREFIX) != "DATABASE_URL"
+    }
+    if url := environment.get(DATABASE_URL_VARIABLE, "").strip():
+        given["database_url"] = url
+    return given
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f'"{path}" is not TOML: {error}', hint="mend the line.", path=str(path)
+        ) from None
+    if "database_url" in given:
+        raise SettingsError(
+            f'"{path}" holds "database_url", which would put a password into a file',
+            hint=f"set {DATABASE_URL_VARIABLE} in the environment or in .env.",
+            path=str(path),
+        )
+    return given
