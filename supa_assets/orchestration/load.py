@@ -1,0 +1,72 @@
+"""How a code location comes by its plan: read from the catalogue once, then carried along with every run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+import click
+
+# The only way to give step processes what the code location read. Dagster documents it for definitions that are built
+# from state, but leaves it out of its top level.
+from dagster._core.definitions.definitions_load_context import (
+    DefinitionsLoadContext,
+    DefinitionsLoadType,
+)
+
+from supa_assets.errors import SupaAssetsError
+from supa_assets.export.known_plan import KnownPlan, read_or_recall_plan
+from supa_assets.export.plan import ExportPlan
+from supa_assets.settings import Settings
+
+__all__ = ["carried_plan", "carry_plan", "load_plan", "one_line_errors"]
+
+PLAN_KEY = "supa_assets/plan"
+
+_log = logging.getLogger("supa_assets")
+
+
+def load_plan(settings: Settings) -> ExportPlan:
+    """The plan of a code location: the one it was loaded with, in processes of its runs; else read now."""
+    plan = carried_plan(PLAN_KEY) or _read_once(settings).plan
+    carry_plan(PLAN_KEY, plan)
+    return plan
+
+
+def carried_plan(key: str) -> ExportPlan | None:
+    """What `carry_plan` left in the process that started this one."""
+    context = DefinitionsLoadContext.get()
+    if context.load_type is not DefinitionsLoadType.RECONSTRUCTION:
+        return None
+    carried = context.reconstruction_metadata.get(key)
+    return ExportPlan.model_validate_json(carried) if carried else None
+
+
+def carry_plan(key: str, plan: ExportPlan) -> None:
+    """Let the processes of this code location's runs have the plan without asking the database."""
+    context = DefinitionsLoadContext.get()
+    context.add_to_pending_reconstruction_metadata(key, plan.model_dump_json())
+
+
+@lru_cache(maxsize=1)
+def _read_once(settings: Settings) -> KnownPlan:
+    """Dagster's command line asks for the definitions three times in one process."""
+    known = read_or_recall_plan(settings)
+    if known.is_recalled:
+        _log.warning(
+            "the database can't be reached, so its last known catalogue of %s is shown: %s",
+            known.plan.read_at,
+            known.reason,
+        )
+    return known
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Let errors of ours reach Dagster's command line as click's own, which it prints without a traceback."""
+    try:
+        yield
+    except SupaAssetsError as error:
+        raise click.ClickException(str(error)) from None

@@ -1,0 +1,87 @@
+"""A real server with a small Supabase project in it, and a real Dagster instance in a folder of its own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+from psycopg import sql
+
+from supa_assets.demo.server import EmbeddedServer
+from supa_assets_tests.orchestration.project import Project
+
+SCHEMA = """
+CREATE TABLE organizations (id int PRIMARY KEY, name text NOT NULL, budget numeric(12,2));
+CREATE TABLE profiles (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    organization_id int NOT NULL REFERENCES organizations,
+    settings jsonb NOT NULL DEFAULT '{}'
+);
+CREATE TABLE badges (id int PRIMARY KEY, label text);
+CREATE TABLE event_logs (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz NOT NULL, what text);
+COMMENT ON TABLE organizations IS 'Who pays.';
+INSERT INTO organizations SELECT n, 'Organization ' || n, n * 1.10 FROM generate_series(1, 20) n;
+INSERT INTO profiles (organization_id) SELECT 1 + n % 20 FROM generate_series(1, 50) n;
+INSERT INTO badges VALUES (1, 'first'), (2, NULL);
+INSERT INTO event_logs (at, what) SELECT '2026-01-01 00:00:00+00'::timestamptz + n * interval '1 second', 'event'
+FROM generate_series(1, 15000) n;
+"""
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    server = EmbeddedServer(tmp_path_factory.mktemp("postgres"))
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def make_project(
+    server: EmbeddedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Project]]:
+    """Make a database from SQL, and settings, output folder and Dagster instance for it."""
+    names: list[str] = []
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    monkeypatch.setenv("SUPA_ASSETS_STATE", str(tmp_path / "state"))
+    with psycopg.connect(server.url(user=server.superuser), autocommit=True) as administrator:
+
+        def make(schema: str = SCHEMA, *, user: str = "postgres") -> Project:
+            name = f"test_{uuid.uuid4().hex[:12]}"
+            names.append(name)
+            administrator.execute(
+                sql.SQL("CREATE DATABASE {} OWNER postgres").format(sql.Identifier(name))
+            )
+            superuser_url = server.url(name, user=server.superuser)
+            with psycopg.connect(superuser_url, autocommit=True) as connection:
+                connection.execute(schema)
+            url = server.url(name, user=user)
+            monkeypatch.setenv("SUPABASE_DB_URL", url)
+            return Project(url, superuser_url, tmp_path / "out", server.password)
+
+        yield make
+        for name in names:
+            administrator.execute(
+                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            )
+
+
+@pytest.fixture
+def project(make_project: Callable[..., Project]) -> Project:
+    """Four tables: `profiles` references `organizations`, `event_logs` streams."""
+    return make_project()
+
+
+@pytest.fixture
+def instance(make_project: Callable[..., Project]) -> Iterator[dg.DagsterInstance]:
+    """The instance of DAGSTER_HOME."""
+    with dg.DagsterInstance.get() as instance:
+        yield instance

@@ -1,0 +1,75 @@
+"""Checks that are run alone, on what is published."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from supa_assets_tests.orchestration.project import Project
+
+
+def test_checks_pass_alone_while_the_database_is_down(
+    project: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.run(instance)
+    job = project.verify_job()
+    monkeypatch.delenv("SUPABASE_DB_URL")
+    result = job.execute_in_process(instance=instance)
+
+    evaluations = result.get_asset_check_evaluations()
+    assert len(evaluations) == 4
+    assert all(evaluation.passed and evaluation.blocking for evaluation in evaluations)
+
+
+def test_a_check_names_every_fault_of_a_file_that_was_cut(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    project.run(instance)
+    path = project.output / "organizations.json"
+    path.write_bytes(path.read_bytes()[:-40])
+    checks = project.verify(instance)
+
+    assert not checks["organizations"].passed
+    assert checks["badges"].passed
+    description = checks["organizations"].description or ""
+    for fault in ("byte count", "sha256", "layout", "row count", "source row count", "event row"):
+        assert fault in description
+    assert "Organization 1" not in description
+
+
+def test_a_check_sees_that_the_materialization_said_another_row_count(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    result = project.run(instance)
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization("badges", metadata={"dagster/row_count": 7})
+    )
+
+    assert project.verify(instance)["badges"].passed  # that one is of no run, so not of this file
+    assert project.entries()["badges"].run_id == result.run_id
+
+
+def test_a_check_passes_on_the_earlier_export_after_a_run_that_published_nothing(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    project.run(instance)
+    plan = project.plan()
+    project.execute("INSERT INTO organizations VALUES (21, 'late', 0); DROP TABLE profiles")
+    assert not project.run(instance, plan=plan).is_success
+    checks = project.verify(instance)
+
+    assert checks["organizations"].passed
+    assert "is not the file's" in str(checks["organizations"].metadata["note"].value)
+
+
+def test_a_check_of_a_table_that_was_never_exported_raises_and_does_not_pass(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    result = project.verify_job().execute_in_process(instance=instance, raise_on_error=False)
+
+    assert not result.success
+    assert result.get_asset_check_evaluations() == []
+    failure = result.failure_data_for_node("badges_file_matches_metadata")
+    assert failure is not None
+    assert failure.user_failure_data is not None
+    assert 'holds no export of "badges"' in (failure.user_failure_data.description or "")
