@@ -26,8 +26,13 @@ class KnownPlan:
     plan: ExportPlan
     is_recalled: bool
     """Whether it comes from the state folder instead of the database."""
-    reason: str | None = None
+    error: SourceError | None = None
     """Why, if it does."""
+
+    @property
+    def reason(self) -> str | None:
+        """The error in one line."""
+        return self.error.message if self.error else None
 
 
 def read_or_recall_plan(settings: Settings) -> KnownPlan:
@@ -44,7 +49,7 @@ def read_or_recall_plan(settings: Settings) -> KnownPlan:
         remembered = _recall(path)
         if remembered is None:
             raise
-        return KnownPlan(remembered, is_recalled=True, reason=error.message)
+        return KnownPlan(remembered, is_recalled=True, error=error)
     _remember(path, plan)
     return KnownPlan(plan, is_recalled=False)
 
