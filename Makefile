@@ -1,0 +1,52 @@
+# Two commands: `make demo` shows it at work, `make test` checks it. Python 3.10 to 3.14 with venv and pip is all they need.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+DEMO_FLAGS ?=
+
+.PHONY: demo ui stop test lint types unit format clean
+
+demo: $(VENV)/.installed
+	@$(BIN)/supa-assets demo $(DEMO_FLAGS)
+
+ui: $(VENV)/.installed
+	@$(BIN)/supa-assets demo --ui $(DEMO_FLAGS)
+
+stop: $(VENV)/.installed
+	@$(BIN)/supa-assets demo --stop
+
+test: lint types unit
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+unit: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	-test -x $(BIN)/supa-assets && $(BIN)/supa-assets demo --remove
+	rm -rf $(VENV) .dagster .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))' \
+	  || { echo 'error: $(PYTHON) is not Python 3.10 to 3.14'; echo 'HINT: make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	@echo 'installing into $(VENV) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	@echo 'installing into $(VENV) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,dev]'
+	@touch $@ $(VENV)/.installed

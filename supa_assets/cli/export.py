@@ -1,0 +1,184 @@
+"""`supa-assets export`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from supa_assets.cli.options import output_dir_option
+from supa_assets.cli.progress import ProgressDisplay
+from supa_assets.cli.report import (
+    build_console,
+    format_bytes,
+    format_count,
+    format_seconds,
+    print_columns,
+)
+from supa_assets.cli.tables import print_plan, tell_if_recalled
+from supa_assets.export.export_log import LOG_FILE
+from supa_assets.export.known_plan import read_or_recall_plan
+from supa_assets.export.plan import ExportPlan
+from supa_assets.export.selection import Selection, select_tables
+from supa_assets.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from supa_assets.orchestration.run import RunResult
+
+__all__ = ["export", "export_selection"]
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+
+@click.command()
+@output_dir_option
+@click.option(
+    "--table",
+    "named",
+    multiple=True,
+    metavar="NAME",
+    help="Export this table only (repeatable): table, schema.table or the asset's name.",
+)
+@click.option("--skip-large", is_flag=True, help="Leave out the tables that would stream.")
+@click.option("--skip-auth", is_flag=True, help="Leave out auth.users and auth.identities.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what would be exported, in which order and how; write nothing.",
+)
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Export every table that can be read, whatever failed before it; list the failed ones at the end.",
+)
+def export(
+    output_dir: Path | None,
+    named: tuple[str, ...],
+    skip_large: bool,
+    skip_auth: bool,
+    dry_run: bool,
+    keep_going: bool,
+) -> None:
+    """Export the database of SUPABASE_DB_URL to JSON files, all of one instant.
+
+    Tables are written in import order, parents first, and each file is read back and checked. They
+    replace an earlier export in the folder only when all of them are whole: the first failure stops
+    the run, and the earlier export stays as it was. With --keep-going, the tables that are whole
+    replace their earlier files all the same.
+
+    Exits with 0 when every table was exported and verified, 1 when one was not, 130 when interrupted.
+    """
+    settings = load_settings(output=output_dir)
+    known = read_or_recall_plan(settings)
+    if known.error and not dry_run:
+        raise known.error
+    selection = select_tables(
+        known.plan, settings, named=named, skip_large=skip_large, skip_auth=skip_auth
+    )
+    if dry_run:
+        tell_if_recalled(known)
+        print_plan(known.plan, selection.tables, settings)
+        _print_skipped(selection)
+        return
+    result = export_selection(settings, known.plan, selection, keep_going=keep_going)
+    if result.is_interrupted:
+        sys.exit(EXIT_INTERRUPTED)
+    if not result.is_success:
+        sys.exit(EXIT_FAILED)
+
+
+def export_selection(
+    settings: Settings, plan: ExportPlan, selection: Selection, *, keep_going: bool = False
+) -> RunResult:
+    """Run the export with live progress, and print what became of it."""
+    from supa_assets.orchestration.run import (  # noqa: PLC0415 - importing Dagster takes two seconds
+        open_instance,
+        run_export,
+    )
+
+    started = time.monotonic()
+    display = ProgressDisplay(settings.output / LOG_FILE, table_count=len(selection.tables))
+    with open_instance() as instance, display:
+        result = run_export(
+            settings,
+            plan,
+            instance=instance,
+            select=[table.name for table in selection.tables],
+            keep_going=keep_going,
+            on_run_started=display.follow_run,
+        )
+    _print_result(result, settings, time.monotonic() - started)
+    _print_skipped(selection)
+    return result
+
+
+def _print_result(result: RunResult, settings: Settings, elapsed_s: float) -> None:
+    out = build_console()
+    _print_tables(result)
+    published = [table.entry for table in result.tables.values() if table.entry]
+    if published:
+        rows = sum(entry.row_count for entry in published)
+        size = sum(entry.byte_count for entry in published)
+        snapshots = {entry.snapshot.id: entry.snapshot.time for entry in published}
+        out.print(
+            f"\nexported {_tables(len(published))}, {format_count(rows)} rows, {format_bytes(size)}"
+            f' to "{settings.output}" in {format_seconds(elapsed_s)}; every file read back and counted',
+            soft_wrap=True,
+        )
+        for id_, time_ in snapshots.items():
+            out.print(f"all of one snapshot: {id_}, taken at {time_}", soft_wrap=True)
+    _print_faults(result, has_published=bool(published))
+
+
+def _print_tables(result: RunResult) -> None:
+    rows = [
+        (
+            table.name,
+            format_count(table.row_count),
+            format_bytes(table.byte_count),
+            format_seconds((table.duration_ms or 0) / 1000),
+            {True: "ok", False: "FAILED", None: "-"}[table.is_verified],
+        )
+        for table in result.tables.values()
+        if table.status == "written"
+    ]
+    if rows:
+        print_columns(
+            build_console(), ("table", "rows", "size", "time", "check"), rows, right="lrrrl"
+        )
+
+
+def _print_faults(result: RunResult, *, has_published: bool) -> None:
+    err = build_console(to_stderr=True)
+    for table in result.tables.values():
+        if table.error:
+            err.print(f'\nerror: table "{table.name}": {table.error}', soft_wrap=True)
+    if result.error:
+        err.print(f"\nerror: {result.error}", soft_wrap=True)
+    if result.is_interrupted:
+        err.print("\ninterrupted", soft_wrap=True)
+    if result.is_success:
+        return
+    failed = [table for table in result.tables.values() if table.status == "failed"]
+    skipped = [table for table in result.tables.values() if table.status == "skipped"]
+    said = [f"{_tables(len(failed))} failed"] if failed else []
+    said += [f"{_tables(len(skipped))} not begun"] if skipped else []
+    if not has_published:
+        said.append("nothing was published: an earlier export is as it was")
+    err.print("; ".join(said), soft_wrap=True)
+    if failed and not has_published:
+        err.print("HINT: --keep-going exports every table that can be read.", soft_wrap=True)
+
+
+def _print_skipped(selection: Selection) -> None:
+    if selection.skipped:
+        said = ", ".join(f"{relation} ({why})" for relation, why in selection.skipped.items())
+        build_console().print(f"left out: {said}", soft_wrap=True)
+
+
+def _tables(count: int) -> str:
+    return f"{count} table" if count == 1 else f"{count} tables"

@@ -1,0 +1,59 @@
+"""`supa-assets`: the commands, and how an error leaves the program."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+
+import click
+
+from supa_assets.cli.demo import demo
+from supa_assets.cli.export import export
+from supa_assets.cli.tables import tables
+from supa_assets.cli.verify import verify
+from supa_assets.errors import SupaAssetsError
+
+__all__ = ["main"]
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells count it."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("supa-assets"), prog_name="supa-assets")
+def commands() -> None:
+    """Export every row of a Supabase database to JSON files, and prove it.
+
+    Set SUPABASE_DB_URL to your project's connection string (Dashboard, Connect), then:
+
+    \b
+        supa-assets export --dry-run    what would be exported, and how
+        supa-assets export              export it to ./migration-data
+        supa-assets verify              read the files back, without the database
+
+    Without a database at hand, `supa-assets demo` shows it all on a PostgreSQL of its own.
+    """  # noqa: D301 - click wants the backspace itself
+
+
+commands.add_command(export)
+commands.add_command(tables)
+commands.add_command(verify)
+commands.add_command(demo)
+
+
+def main() -> None:
+    """Run a command; errors of this project are told without a traceback and end with 1, an interruption with 130."""
+    try:
+        commands.main(standalone_mode=False)
+    except SupaAssetsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_FAILED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        sys.exit(EXIT_FAILED)  # whoever read the output went away

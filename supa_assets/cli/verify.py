@@ -1,0 +1,58 @@
+"""`supa-assets verify`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from supa_assets.cli.report import build_console, format_bytes, format_count
+from supa_assets.errors import ExportFault
+from supa_assets.export.publish import read_metadata
+from supa_assets.export.storage import LocalFolder
+from supa_assets.export.verify import verify_export
+from supa_assets.settings import load_settings
+
+__all__ = ["verify"]
+
+EXIT_FAILED = 1
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--full", is_flag=True, help="Parse every row too, and compare its fields with the columns."
+)
+def verify(folder: Path | None, full: bool) -> None:
+    """Check every file in DIR against metadata.json, without the database.
+
+    DIR is SUPA_ASSETS_OUTPUT, else ./migration-data, where it isn't given. Each file must be
+    complete, have the size, the SHA-256 and the number of rows that metadata.json says, and the
+    source's own count. All faults are listed. Exits with 1 where there is one.
+    """
+    folder = folder or load_settings().output
+    storage = LocalFolder(folder)
+    metadata = read_metadata(storage) if folder.is_dir() else None
+    if metadata is None:
+        raise ExportFault(
+            f'"{folder}" holds no export: there is no metadata.json',
+            hint="name the folder of an export: supa-assets verify DIR.",
+            path=str(folder),
+        )
+    faults = verify_export(storage, full=full)
+    for fault in faults:
+        build_console(to_stderr=True).print(f"fault: {fault.message}", soft_wrap=True)
+    if faults:
+        build_console(to_stderr=True).print(
+            f'{len(faults)} faults in "{folder}"\nHINT: export the tables again, or take another copy.',
+            soft_wrap=True,
+        )
+        sys.exit(EXIT_FAILED)
+    entries = metadata.tables.values()
+    build_console().print(
+        f"{len(entries)} tables, {format_count(sum(entry.row_count for entry in entries))} rows,"
+        f" {format_bytes(sum(entry.byte_count for entry in entries))}:"
+        f" every file is what metadata.json says, exported at {metadata.exported_at}",
+        soft_wrap=True,
+    )
