@@ -32,14 +32,6 @@ FROM generate_series(1, 15000) n;
 """
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    server = EmbeddedServer(tmp_path_factory.mktemp("postgres"))
-    server.start()
-    yield server
-    server.remove()
-
-
 @pytest.fixture
 def make_project(
     server: EmbeddedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
