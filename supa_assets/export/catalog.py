@@ -22,7 +22,7 @@ from supa_assets.settings import Settings
 if TYPE_CHECKING:
     from typing_extensions import LiteralString
 
-__all__ = ["AUTH_TABLES", "Catalog", "Column", "Table", "Type", "read_catalog"]
+__all__ = ["AUTH_TABLES", "Catalog", "Column", "Table", "Type", "fetch_query", "read_catalog"]
 
 AUTH_TABLES = (("auth", "users"), ("auth", "identities"))
 
@@ -86,7 +86,7 @@ def read_catalog(
     The connection must be in a transaction with `search_path` empty, so that type names come out qualified.
     """
     _require_schemas(connection, settings.schemas)
-    relations = _fetch(
+    relations = fetch_query(
         connection,
         "relations.sql",
         schemas=list(settings.schemas),
@@ -122,7 +122,7 @@ def _read_columns(
     connection: psycopg.Connection[Any], relation_ids: Sequence[int]
 ) -> Mapping[int, list[Column]]:
     columns: defaultdict[int, list[Column]] = defaultdict(list)
-    for row in _fetch(connection, "columns.sql", relation_ids=relation_ids):
+    for row in fetch_query(connection, "columns.sql", relation_ids=relation_ids):
         columns[row.pop("relation_id")].append(Column(**row))
     return columns
 
@@ -131,7 +131,7 @@ def _read_references(
     connection: psycopg.Connection[Any], relation_ids: Sequence[int]
 ) -> Mapping[int, list[ReferenceEntry]]:
     references: defaultdict[int, list[ReferenceEntry]] = defaultdict(list)
-    for row in _fetch(connection, "foreign_keys.sql", relation_ids=relation_ids):
+    for row in fetch_query(connection, "foreign_keys.sql", relation_ids=relation_ids):
         references[row["relation_id"]].append(
             ReferenceEntry(
                 constraint=row["constraint_name"],
@@ -146,7 +146,7 @@ def _read_references(
 
 def _read_types(connection: psycopg.Connection[Any], type_ids: Sequence[int]) -> dict[int, Type]:
     types = {}
-    for row in _fetch(connection, "types.sql", type_ids=type_ids):
+    for row in fetch_query(connection, "types.sql", type_ids=type_ids):
         row["field_names"] = tuple(row["field_names"])
         row["field_type_ids"] = tuple(row["field_type_ids"])
         types[row["type_id"]] = Type(**row)
@@ -187,7 +187,7 @@ def _read_sql(file: str) -> LiteralString:
     return resources.files("supa_assets.export").joinpath("sql").joinpath(file).read_text("utf-8")
 
 
-def _fetch(
+def fetch_query(
     connection: psycopg.Connection[Any], file: str, **parameters: object
 ) -> list[dict[str, Any]]:
     """Rows of a query in `sql/`; the file is part of the package, hence as trusted as a literal."""

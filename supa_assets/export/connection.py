@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
-from psycopg import conninfo, errors, pq
+from psycopg import conninfo, errors, pq, sql
 
 from supa_assets.errors import (
     PermissionDenied,
@@ -25,7 +25,14 @@ from supa_assets.errors import (
 from supa_assets.export.metadata import SourceEntry
 from supa_assets.settings import DATABASE_URL_VARIABLE
 
-__all__ = ["Address", "connect", "explain_query_error", "parse_url", "pin_session"]
+__all__ = [
+    "Address",
+    "connect",
+    "explain_query_error",
+    "lift_timeouts",
+    "parse_url",
+    "pin_session",
+]
 
 APPLICATION_NAME = "supa-assets"
 OLDEST_SERVER = 150000
@@ -173,6 +180,18 @@ def pin_session(connection: psycopg.Connection[Any], *, lock_timeout_s: int) -> 
         " FROM unnest(%s::pg_catalog.text[], %s::pg_catalog.text[]) AS s(name, value)",
         [list(settings), list(settings.values())],
     )
+
+
+def lift_timeouts(connection: psycopg.Connection[Any], *, lock_timeout_s: float) -> None:
+    """Of `pin_session` what waiting for a lock needs, by SET LOCAL: that takes no snapshot, as a SELECT would."""
+    settings = {**_QUIET_SETTINGS, "lock_timeout": f"{lock_timeout_s * 1000:.0f}ms"}
+    if connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
+        settings["transaction_timeout"] = "0"
+    statements = [
+        sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(value))
+        for name, value in settings.items()
+    ]
+    connection.execute(sql.SQL("; ").join(statements))
 
 
 @dataclass(frozen=True)
