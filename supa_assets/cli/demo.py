@@ -87,7 +87,9 @@ What next:
 def _program() -> str:
     """How this program can be called again from here."""
     program = Path(sys.argv[0]).absolute()
-    return str(program.relative_to(Path.cwd())) if program.is_relative_to(Path.cwd()) else program.name
+    return (
+        str(program.relative_to(Path.cwd())) if program.is_relative_to(Path.cwd()) else program.name
+    )
 
 
 def _open_ui(settings: Settings, port: int) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib.metadata import version
+from typing import NoReturn
 
 import click
 
@@ -44,6 +46,9 @@ commands.add_command(demo)
 
 def main() -> None:
     """Run a command; errors of this project are told without a traceback and end with 1, an interruption with 130."""
+    signal.signal(
+        signal.SIGTERM, _interrupt
+    )  # while a run goes on, Dagster's own handlers are in place
     try:
         commands.main(standalone_mode=False)
     except SupaAssetsError as error:
@@ -57,3 +62,7 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         sys.exit(EXIT_FAILED)  # whoever read the output went away
+
+
+def _interrupt(signal_number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt

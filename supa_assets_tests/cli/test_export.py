@@ -1,0 +1,318 @@
+"""`supa-assets export`, as a user calls it: what lies on disk after it, what it prints, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from supa_assets_tests.orchestration.project import Project, run_program
+
+
+def export(
+    project: Project, *options: str, **environment: str | None
+) -> subprocess.CompletedProcess[str]:
+    return run_program(
+        "supa-assets", "export", "--output-dir", str(project.output), *options,
+        folder=project.output.parent, **environment,
+    )  # fmt: skip
+
+
+def test_every_table_becomes_a_file_that_only_its_owner_reads(project: Project) -> None:
+    done = export(project)
+
+    assert done.returncode == 0, done.stderr
+    assert sorted(project.files()) == [
+        "badges.json", "event_logs.json", "metadata.json", "organizations.json", "profiles.json",
+    ]  # fmt: skip
+    for path in project.output.glob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    assert stat.S_IMODE(project.output.stat().st_mode) == 0o700
+
+
+def test_a_pipe_gets_a_line_for_each_table_and_the_counts(project: Project) -> None:
+    done = export(project)
+
+    assert "event_logs: 15,000 rows" in done.stderr
+    assert "exported 4 tables, 15,072 rows" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_gets_bars_while_tables_are_written(project: Project, tmp_path: Path) -> None:
+    project.execute(
+        "INSERT INTO event_logs (at, what) SELECT now(), repeat('x', 200) FROM generate_series(1, 300000)"
+    )
+    shown = run_on_terminal(project, tmp_path)
+
+    assert "all tables" in shown
+    assert "rows/s" in shown
+    assert "exported 4 tables" in shown
+
+
+def test_export_log_has_a_line_whenever_another_thousand_rows_are_written(project: Project) -> None:
+    export(project, SUPA_ASSETS_CHUNK_BYTES="65536")
+
+    lines = [json.loads(line) for line in (project.output / "export.log").read_text().splitlines()]
+    counts = [
+        line["rows"]
+        for line in lines
+        if line["event"] == "progress" and line["table"] == "event_logs"
+    ]
+    assert len(counts) >= 10
+    assert counts == sorted(counts)
+    assert lines[-1]["event"] == "published"
+
+
+def test_a_dry_run_lists_the_tables_and_writes_nothing(project: Project) -> None:
+    done = export(project, "--dry-run")
+
+    assert done.returncode == 0
+    listed = [line.split()[:2] for line in done.stdout.splitlines()[1:5]]
+    assert ["0", "public.organizations"] in listed
+    assert ["1", "public.profiles"] in listed
+    assert "streamed, by id" in done.stdout
+    assert not project.output.exists()
+
+
+def test_with_the_database_down_a_dry_run_lists_the_last_known_catalogue(project: Project) -> None:
+    export(project, "--dry-run")
+    project.execute("ALTER ROLE postgres CONNECTION LIMIT 0")
+    try:
+        done = export(project, "--dry-run")
+        refused = export(project)
+    finally:
+        project.execute("ALTER ROLE postgres CONNECTION LIMIT -1")
+
+    assert done.returncode == 0
+    assert "this is the last known catalogue" in done.stderr
+    assert "public.organizations" in done.stdout
+    assert refused.returncode == 1
+    assert "cannot connect" in refused.stderr
+    assert "HINT: " in refused.stderr
+    assert not project.output.exists()
+
+
+def test_only_the_named_tables_are_exported(project: Project) -> None:
+    done = export(project, "--table", "badges", "--table", "public.profiles")
+
+    assert done.returncode == 0
+    assert sorted(project.entries()) == ["badges", "profiles"]
+
+
+@pytest.mark.parametrize(
+    ("name", "offered"), [("organisations", "organizations"), ("Badges", "badges"), ("xyzzy", None)]
+)
+def test_an_unknown_table_ends_it_and_close_names_are_offered(
+    project: Project, name: str, offered: str | None
+) -> None:
+    done = export(project, "--table", name)
+
+    assert done.returncode == 1
+    assert f'there is no table "{name}"' in done.stderr
+    assert (f"did you mean {offered}" in done.stderr) is (offered is not None)
+
+
+def test_skip_large_leaves_out_what_would_stream_and_says_so(project: Project) -> None:
+    done = export(project, "--skip-large")
+
+    assert done.returncode == 0
+    assert "event_logs" not in project.entries()
+    assert "left out: public.event_logs (--skip-large)" in done.stdout
+
+
+def test_the_first_failed_table_stops_the_run_and_the_earlier_export_stays(
+    project: Project,
+) -> None:
+    export(project)
+    before = project.files()
+    project.execute("UPDATE badges SET label = 'changed'")
+    project.execute("REVOKE pg_read_all_data FROM postgres")
+    project.execute("GRANT SELECT ON badges, organizations, event_logs TO postgres")
+    try:
+        done = export(project)
+    finally:
+        project.execute("GRANT pg_read_all_data TO postgres")
+
+    assert done.returncode == 1
+    assert '"public.profiles"' in done.stderr
+    assert "GRANT SELECT" in done.stderr
+    assert "an earlier export is as it was" in done.stderr
+    assert project.files() == before
+
+
+def test_keep_going_exports_every_table_that_can_be_read(project: Project) -> None:
+    """`profiles` references `organizations`, and is exported though that one fails."""
+    project.execute("REVOKE pg_read_all_data FROM postgres;")
+    project.execute("GRANT SELECT ON badges, profiles, event_logs TO postgres")
+    try:
+        done = export(project, "--keep-going")
+    finally:
+        project.execute("GRANT pg_read_all_data TO postgres")
+
+    assert done.returncode == 1
+    assert sorted(project.entries()) == ["badges", "event_logs", "profiles"]
+    assert '"public.organizations"' in done.stderr
+    assert "1 table failed" in done.stderr
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_export_ends_soon_and_leaves_the_earlier_one(
+    project: Project, signal_number: signal.Signals
+) -> None:
+    export(project)
+    before = project.files()
+    with psycopg.connect(project.superuser_url) as blocker:
+        blocker.execute("LOCK TABLE profiles IN ACCESS EXCLUSIVE MODE")
+        program = start_export(
+            project, "--table", "badges", "--table", "profiles", SUPA_ASSETS_LOCK_TIMEOUT_S="120"
+        )
+        wait_until(lambda: project.fetch("SELECT count(*) FROM pg_locks WHERE NOT granted") != [0])
+        program.send_signal(signal_number)
+        _, errors = program.communicate(timeout=60)
+
+    assert program.returncode == 130
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    assert project.files() == before
+    assert project.staged() == []
+
+
+def test_no_output_holds_the_password(project: Project) -> None:
+    project.execute("DROP TABLE IF EXISTS nothing")
+    outputs = [
+        export(project),
+        export(project, "--dry-run"),
+        export(project, SUPABASE_DB_URL=project.url.replace("/test_", "/absent_")),
+        export(project, SUPABASE_DB_URL=project.url.replace("@", "x@")),
+        export(project, SUPABASE_DB_URL=project.url.replace("@", "@@")),
+    ]
+
+    for done in outputs:
+        assert project.password not in done.stdout + done.stderr
+    assert project.password not in (project.output / "export.log").read_text()
+    assert project.password not in (project.output / "metadata.json").read_text()
+
+
+def test_a_broken_or_newer_metadata_file_is_never_replaced(project: Project) -> None:
+    project.output.mkdir()
+    for content, said in (
+        ("{", "is not a metadata.json"),
+        ('{"formatVersion": 99}', "formatVersion 99"),
+    ):
+        (project.output / "metadata.json").write_text(content)
+        done = export(project)
+
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert "HINT: " in done.stderr
+        assert (project.output / "metadata.json").read_text() == content
+
+
+def test_an_output_folder_that_is_a_file_is_named(project: Project) -> None:
+    project.output.write_text("a letter")
+    done = export(project)
+
+    assert done.returncode == 1
+    assert f'"{project.output}"' in done.stderr
+    assert "HINT: " in done.stderr
+    assert project.output.read_text() == "a letter"
+
+
+def test_without_a_url_it_ends_with_one_line_and_a_hint(tmp_path: Path) -> None:
+    for command in (["export"], ["export", "--dry-run"], ["tables"]):
+        done = run_program("supa-assets", *command, folder=tmp_path, SUPABASE_DB_URL=None)
+
+        assert done.returncode == 1
+        assert done.stderr.startswith("error: SUPABASE_DB_URL is not set\nHINT: ")
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_odd_names_become_files_beside_each_other(make_project: Callable[..., Project]) -> None:
+    names = [
+        "Foo Bar",
+        "type",
+        "a/b",
+        "../x",
+        "Users",
+        "users",
+        "😀",
+        "metadata",
+        'quo"te',
+        "%s",
+        "con",
+    ]
+    quoted = ['"' + name.replace('"', '""') + '"' for name in names]
+    project = make_project(
+        "".join(
+            f"CREATE TABLE {q} (id int PRIMARY KEY); INSERT INTO {q} VALUES ({n});"
+            for n, q in enumerate(quoted)
+        )
+    )
+    done = export(project)
+
+    assert done.returncode == 0, done.stderr
+    entries = project.entries()
+    assert {entry.table for entry in entries.values()} == set(names)
+    for name, entry in entries.items():
+        assert project.rows(name) == [{"id": names.index(entry.table)}]
+    assert all(path.parent == project.output for path in project.output.rglob("*.json"))
+
+
+def start_export(project: Project, *options: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [
+            Path(sys.executable).parent / "supa-assets",
+            "export",
+            "--output-dir",
+            project.output,
+            *options,
+        ],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def run_on_terminal(project: Project, folder: Path) -> str:
+    """What the program writes to a terminal."""
+    ours, theirs = pty.openpty()
+    program = subprocess.Popen(
+        [Path(sys.executable).parent / "supa-assets", "export", "--output-dir", project.output],
+        cwd=folder,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            block = os.read(ours, 65536)
+        except OSError:  # Linux's way to say that the other end is closed
+            break
+        if not block:
+            break
+        shown += block
+    os.close(ours)
+    assert program.wait(timeout=60) == 0, shown.decode()
+    return shown.decode()
