@@ -18,7 +18,9 @@ __all__ = ["Cast", "ColumnEncoding", "Encoding", "encode_type", "holds_raw_json"
 Encoding = Literal[
     "boolean", "number", "string", "timestamp", "json", "array", "text-array", "object"
 ]
-Cast = Literal["text", "numeric", "timestamptz", "text[]", "numeric[]", "timestamptz[]"]
+Cast = Literal[
+    "text", "varchar", "numeric", "timestamptz", "text[]", "varchar[]", "numeric[]", "timestamptz[]"
+]
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ _BUILT_IN: Mapping[str, ColumnEncoding] = {
     "int2vector": _AS_TEXT,
     "oidvector": _AS_TEXT,
 }
+_JSON = frozenset({"json", "jsonb"})
+_COUNTED_FROM_0 = frozenset({"int2vector", "oidvector"})
 _BUILT_IN_ARRAY: Mapping[str, ColumnEncoding] = {
     "int8": ColumnEncoding("array", ("text[]",)),
     "numeric": ColumnEncoding("array", ("text[]",)),
@@ -71,8 +75,8 @@ def encode_type(type_id: int, types: Mapping[int, Type]) -> ColumnEncoding:
     if type_.element_type_id:
         return _encode_array(type_, types)
     if type_.kind == "c":
-        return _AS_TEXT if _would_be_cast(type_, types) else ColumnEncoding("object")
-    return _AS_TEXT if type_.has_cast_to_json else ColumnEncoding("string")
+        return _as_text(type_) if _would_not_go_back(type_, types) else ColumnEncoding("object")
+    return _as_text(type_) if type_.has_cast_to_json else ColumnEncoding("string")
 
 
 def holds_raw_json(type_id: int, types: Mapping[int, Type]) -> bool:
@@ -87,16 +91,33 @@ def _encode_array(array: Type, types: Mapping[int, Type]) -> ColumnEncoding:
     element = _without_domain(array.element_type_id, types)
     if _is_built_in(element) and element.name in _BUILT_IN_ARRAY:
         return _BUILT_IN_ARRAY[element.name]
-    if element.element_type_id or (element.kind == "c" and _would_be_cast(element, types)):
-        return ColumnEncoding("text-array", ("text[]",))
-    return ColumnEncoding("array", ("text[]",) if element.has_cast_to_json else ())
+    if element.element_type_id or (element.kind == "c" and _would_not_go_back(element, types)):
+        return ColumnEncoding("text-array", _as_texts(element))
+    return ColumnEncoding("array", _as_texts(element) if element.has_cast_to_json else ())
 
 
-def _would_be_cast(type_: Type, types: Mapping[int, Type]) -> bool:
-    """Whether, somewhere inside, `to_json` would call an extension's cast to json, which need not keep the value."""
-    return type_.has_cast_to_json or any(
-        _would_be_cast(_without_domain(part, types), types) for part in _parts(type_)
-    )
+def _as_text(type_: Type) -> ColumnEncoding:
+    """The output function's text. A cast to text that somebody made may say less; none to varchar then means that function."""
+    return ColumnEncoding("string", ("varchar",)) if type_.has_cast_to_text else _AS_TEXT
+
+
+def _as_texts(element: Type) -> tuple[Cast, ...]:
+    return ("varchar[]",) if element.has_cast_to_text else ("text[]",)
+
+
+def _would_not_go_back(type_: Type, types: Mapping[int, Type]) -> bool:
+    """Whether, somewhere inside, the value as `to_json` writes it would not lead back to the same one.
+
+    A cast to json need not keep the value; json in an array, or an array in one, looks like a second dimension; int2vector and
+    oidvector would be counted from 1.
+    """
+    if type_.has_cast_to_json or (_is_built_in(type_) and type_.name in _COUNTED_FROM_0):
+        return True
+    if type_.element_type_id:
+        element = _without_domain(type_.element_type_id, types)
+        if element.element_type_id or (_is_built_in(element) and element.name in _JSON):
+            return True
+    return any(_would_not_go_back(_without_domain(part, types), types) for part in _parts(type_))
 
 
 def _parts(type_: Type) -> tuple[int, ...]:

@@ -26,6 +26,9 @@ SELECT
     EXISTS (SELECT FROM pg_catalog.pg_cast AS k
             WHERE k.castsource = t.oid AND k.casttarget = 'pg_catalog.json'::pg_catalog.regtype
               AND k.castmethod = 'f' AND t.oid >= 16384)      AS has_cast_to_json,
+    EXISTS (SELECT FROM pg_catalog.pg_cast AS k
+            WHERE k.castsource = t.oid AND k.casttarget = 'pg_catalog.text'::pg_catalog.regtype
+              AND k.castmethod = 'f' AND t.oid >= 16384)      AS has_cast_to_text,
     ARRAY(SELECT f.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS f
           WHERE f.attrelid = t.typrelid AND t.typtype = 'c' AND f.attnum > 0 AND NOT f.attisdropped
           ORDER BY f.attnum)                                  AS field_names,
