@@ -41,6 +41,8 @@ class Type:
     element_type_id: int
     """Of a true array; else 0."""
     has_cast_to_json: bool
+    has_cast_to_text: bool
+    """By a function that isn't the type's own output function."""
     field_names: tuple[str, ...]
     field_type_ids: tuple[int, ...]
 
