@@ -84,14 +84,24 @@ class ExportPlan(_Frozen):
 
 def plan_export(catalog: Catalog, settings: Settings) -> ExportPlan:
     """Turn the catalogue into a plan; the same catalogue and settings give the same plan."""
+    # Tables that a pattern excludes have names, too: another's must not change with it.
     names = assign_asset_names((table.schema_name, table.table_name) for table in catalog.tables)
+    selected = [
+        table
+        for table in catalog.tables
+        if settings.excluding(table.schema_name, table.table_name) is None
+    ]
+    names = {
+        relation: names[relation]
+        for relation in ((table.schema_name, table.table_name) for table in selected)
+    }
     order = find_import_order(
         {
             names[table.schema_name, table.table_name]: _known_references(table.references, names)
-            for table in catalog.tables
+            for table in selected
         }
     )
-    tables = {names[table.schema_name, table.table_name]: table for table in catalog.tables}
+    tables = {names[table.schema_name, table.table_name]: table for table in selected}
     return ExportPlan(
         source=catalog.source,
         server=catalog.server,
@@ -156,11 +166,15 @@ def _plan_table(
 
 
 def _select_columns(table: Table, settings: Settings) -> tuple[list[Column], list[Column]]:
-    """Columns in the file, and those left out of it: `auth.users` holds secrets that most copies don't need."""
+    """Columns in the file, and those left out of it: `auth.users` holds secrets that most copies don't need.
+
+    Its columns stand in the order that the setting gives them.
+    """
     wanted = settings.auth_users_columns
     if (table.schema_name, table.table_name) != ("auth", "users") or "*" in wanted:
         return list(table.columns), []
-    kept = [column for column in table.columns if column.name in wanted]
+    found = {column.name: column for column in table.columns}
+    kept = [found[name] for name in dict.fromkeys(wanted) if name in found]
     return kept, [column for column in table.columns if column.name not in wanted]
 
 
