@@ -6,6 +6,11 @@ Dagster, which takes two seconds to import.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from supa_assets.definitions import defs
+
 __all__ = ["defs"]
 
 

@@ -1,0 +1,31 @@
+"""What the README shows of Dagster, run as it stands there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import dagster as dg
+
+from supa_assets_tests.orchestration.project import Project, run_program
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_the_downstream_asset_and_the_row_count_work_as_printed(
+    project: Project, tmp_path: Path
+) -> None:
+    count, reports = re.findall(
+        r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL
+    )
+    (tmp_path / "count.py").write_text(count)
+    (tmp_path / "reports.py").write_text(reports)
+
+    done = run_program(
+        "dagster", "asset", "materialize", "-f", "reports.py", "--select", "organizations,report",
+        folder=tmp_path, SUPA_ASSETS_AUTH="false",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with dg.DagsterInstance.get() as instance:
+        assert instance.get_latest_materialization_event(dg.AssetKey("report"))
+    assert run_program("python", "count.py", folder=tmp_path).stdout == "20\n"
