@@ -1,7 +1,7 @@
 """Export every row of a Supabase database to JSON files, as a Dagster asset graph, and prove it.
 
-`-m supa_assets` gives Dagster the definitions. They are looked up late, so that `import supa_assets.export` stays free of
-Dagster, which takes two seconds to import.
+`-m supa_assets` gives Dagster the definitions. They are looked up late, so that `import supa_assets.export` stays free
+of Dagster, which takes two seconds to import.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Every error that supa_assets raises on purpose, on one page.
 
-One root, and a child for each thing that an operator would have to do next. A message is lower case, has names in double
-quotes and says what was expected and what was found; the hint names the fix. No message ever holds a credential: what
-comes from libpq passes through `supa_assets.export.connection` first.
+One root, and a child for each thing that an operator would have to do next. A message is lower case, has names in
+double quotes and says what was expected and what was found; the hint names the fix. No message ever holds a credential:
+what comes from libpq passes through `supa_assets.export.connection` first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class SupaAssetsError(Exception):
     """What went wrong, and what to do about it.
 
     `str()` gives the message and, on a line of its own, `HINT:` and the hint. The fields repeat what the message names,
-    for programs: `relation` is `"schema.table"` without quotes, `path` a file or folder, `expected` and `found` any value.
+    for programs: `relation` is `"schema.table"` without quotes, `path` a file or folder, `expected` and `found` any
+    value.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 """The door between PostgreSQL's names and Dagster's: which asset and file a table becomes.
 
 PostgreSQL allows any text as a name; Dagster allows `[A-Za-z0-9_]` without its reserved words, and file systems differ
-in what they forbid and whether case counts. A name that is fit for all of them stays as it is. Any other one is escaped:
-what doesn't fit becomes `_`, and eight hex digits of the SHA-256 of the true name follow, so that two tables never meet.
-The true name always stands in `dagster/table_name` and in metadata.json.
+in what they forbid and whether case counts. A name that is fit for all of them stays as it is. Any other one is
+escaped: what doesn't fit becomes `_`, and eight hex digits of the SHA-256 of the true name follow, so that two tables
+never meet. The true name always stands in `dagster/table_name` and in metadata.json.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def assign_asset_names(relations: Iterable[RelationName]) -> dict[RelationName, 
     """Give each relation its asset name: unique also when case is ignored, the same whatever the order of `relations`.
 
     A table of `public` is called as it is, one of another schema `schema_table`. Where two would meet (`Users` beside
-    `users`, `public.auth_users` beside `auth.users`), the one that sorts first keeps the plain name and the other is escaped:
-    `auth.users` and `auth.identities` before everything, then `public`, then names without capitals.
+    `users`, `public.auth_users` beside `auth.users`), the one that sorts first keeps the plain name and the other is
+    escaped: `auth.users` and `auth.identities` before everything, then `public`, then names without capitals.
     """
     assigned: dict[RelationName, str] = {}
     taken: set[str] = set()

@@ -1,6 +1,7 @@
 """In which order tables can be loaded again: parents before children, whatever the foreign keys look like.
 
-Pure: names and references in, positions out. It serves the plan (from the catalogue) and metadata.json (from the entries).
+Pure: names and references in, positions out. It serves the plan (from the catalogue) and metadata.json (from the
+entries).
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class ImportOrder:
 def find_import_order(references: Mapping[str, Sequence[Reference]]) -> ImportOrder:
     """Levels for all tables; deterministic, so the same schema gives the same order and the same broken references.
 
-    A self-reference is always broken. Within a cycle, the tables are visited in the order of their names, and the reference
-    that leads back to a table still being visited is broken.
+    A self-reference is always broken. Within a cycle, the tables are visited in the order of their names, and the
+    reference that leads back to a table still being visited is broken.
     """
     broken: list[Broken] = []
     parents: dict[str, list[str]] = {}
