@@ -91,7 +91,7 @@ def new_database(server: Server, *, options: str = "") -> Iterator[Database]:
     url = server.url(user=server.superuser)
     created = sql.SQL("CREATE DATABASE {} OWNER postgres {}").format(
         sql.Identifier(name),
-        sql.SQL(options),  # type: ignore[arg-type]
+        sql.SQL(options),
     )
     with psycopg.connect(url, autocommit=True) as administrator:
         administrator.execute(created)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import psycopg
@@ -86,12 +87,12 @@ def _comparable(value: tuple[str, bool], column: ColumnEntry) -> object:
 
 def _read_as(column: ColumnEntry) -> sql.SQL:
     """A `text-array` is read as text[]; everything else as its own type."""
-    return sql.SQL("pg_catalog.text[]" if column.encoding == "text-array" else column.type)  # type: ignore[arg-type]
+    return sql.SQL("pg_catalog.text[]" if column.encoding == "text-array" else column.type)
 
 
 def _value(column: ColumnEntry) -> sql.Composed:
-    return sql.SQL("x.{}::{}").format(sql.Identifier(column.name), sql.SQL(column.type))  # type: ignore[arg-type]
+    return sql.SQL("x.{}::{}").format(sql.Identifier(column.name), sql.SQL(column.type))
 
 
-def _comma(parts: Any) -> sql.Composed:
+def _comma(parts: Iterable[sql.Composable]) -> sql.Composed:
     return sql.SQL(", ").join(parts)

@@ -99,7 +99,7 @@ def read_catalog(
     references = _read_references(connection, relation_ids)
     type_ids = {column.type_id for of_table in columns.values() for column in of_table}
     return Catalog(
-        source=source,
+        source=source.model_copy(update={"system_identifier": _read_system_identifier(connection)}),
         server=_read_server(connection),
         read_at=_server_time(connection),
         tables=tuple(
@@ -164,6 +164,19 @@ def _read_server(connection: psycopg.Connection[Any]) -> ServerEntry:
 
 
 def _server_time(connection: psycopg.Connection[Any]) -> str:
+def _read_system_identifier(connection: psycopg.Connection[Any]) -> str | None:
+    """Asked for in a statement of its own, since to name a function that the role may not call is an error."""
+    row = connection.execute(
+        "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"
+    ).fetchone()
+    if row is None or not row[0]:
+        return None
+    row = connection.execute(
+        "SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()"
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
     row = connection.execute("SELECT to_json(statement_timestamp()) #>> '{}'").fetchone()
     assert row is not None
     return str(row[0])

@@ -1,7 +1,7 @@
 """One connection to the source: where to, with which guarantees, and what to say when it fails.
 
-Nothing that leaves this module holds a credential: a URL that libpq can't parse is never quoted, and text that comes from
-libpq or the server is searched for the password in every form it was given in.
+Nothing that leaves this module holds a credential: a URL that libpq can't parse is never quoted, and text that
+comes from libpq or the server is searched for the password in every form it was given in.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import psycopg
 from psycopg import conninfo, errors, pq, sql
@@ -38,6 +37,10 @@ APPLICATION_NAME = "supa-assets"
 OLDEST_SERVER = 150000
 
 
+_SUPABASE_DIRECT_HOST = re.compile(r"db\.([a-z0-9]+)\.supabase\.co")
+_SUPABASE_POOLER_HOST = re.compile(r"[a-z0-9-]+\.pooler\.supabase\.com")
+
+
 @dataclass(frozen=True)
 class Address:
     """A parsed connection URL. Its repr has no password."""
@@ -50,11 +53,13 @@ class Address:
 
     def describe(self) -> SourceEntry:
         """Host, port and database as libpq would choose them; the first of several hosts."""
-        host = self._get("host") or self._get("hostaddr") or "localhost"
-        port = self._get("port") or "5432"
-        database = self._get("dbname") or self._get("user") or "postgres"
+        host = (self._get("host") or self._get("hostaddr") or "localhost").split(",")[0]
+        port = self._get("port").split(",")[0]
         return SourceEntry(
-            host=host.split(",")[0], port=int(port.split(",")[0] or 5432), database=database
+            host=host,
+            port=int(port) if _PORT.fullmatch(port) else 5432,
+            database=self._get("dbname") or self._get("user") or "postgres",
+            project=self._project(host.lower()),
         )
 
     def user(self) -> str:
@@ -66,11 +71,18 @@ class Address:
         return host.startswith(("/", "@", "127.")) or host in {"localhost", "::1"}
 
     def redact(self, text: str) -> str:
-        """`text` without the password, as it is or percent-encoded."""
-        password = self._get("password")
-        for form in {password, quote(password, safe=""), quote(password)} - {""}:
-            text = text.replace(form, "***")
+        """`text` without the password, whichever of its characters are percent-encoded, and without that of any URL."""
+        if password := self._get("password"):
+            text = re.sub("".join(map(_in_any_form, password)), "***", text)
         return re.sub(r"(postgres(?:ql)?://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
+
+    def _project(self, host: str) -> str | None:
+        """The Supabase project's ref: in the direct host's name, or in the pooler's user `role.<ref>`."""
+        if direct := _SUPABASE_DIRECT_HOST.fullmatch(host):
+            return direct[1]
+        if _SUPABASE_POOLER_HOST.fullmatch(host):
+            return self.user().rpartition(".")[2] if "." in self.user() else None
+        return None
 
     def _get(self, keyword: str) -> str:
         """The URL's value, else what libpq takes from the environment (PGHOST, PGPASSWORD, …)."""
@@ -82,21 +94,71 @@ class Address:
         return ""
 
 
+def _in_any_form(character: str) -> str:
+    """A pattern for the character as it is or percent-encoded."""
+    encoded = "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+    return f"(?:{re.escape(character)}|(?i:{encoded}))"
+
+
+_PORT = re.compile(r"[0-9]{1,5}")
+_PORTS = re.compile(rf"(?:(?:{_PORT.pattern})?,)*(?:{_PORT.pattern})?")
+_OTHER_TOOLS_PARAMETERS = (
+    "pgbouncer", "connection_limit", "pool_timeout", "schema", "statement_cache_size", "prepareThreshold", "ssl",
+)  # fmt: skip
+_PLACEHOLDER = "[YOUR-PASSWORD]"
+
+
 def parse_url(url: str) -> Address:
-    """Parse a `postgresql://` URL; raises SettingsError without quoting any part of it."""
-    if not url.startswith(("postgresql://", "postgres://")):
+    """Parse a `postgresql://` URL; raises SettingsError without quoting any part that could be of the password."""
+    _, separator, rest = url.partition("://")
+    if not separator or not url.startswith(("postgresql://", "postgres://")):
         raise _malformed("it doesn't start with postgresql://")
+    if "\0" in url:
+        raise _malformed("it holds a NUL character")
+    _refuse_unescaped_password(rest)
     try:
         parameters = conninfo.conninfo_to_dict(url)
     except (psycopg.ProgrammingError, UnicodeError):
+        _refuse_other_tools_parameter(rest)
         raise _malformed("libpq can't parse it") from None
     address = Address({key: str(value) for key, value in parameters.items() if value is not None})
-    # A password with an unescaped `@` or `/` moves the borders: its end would become a part of the host or database name.
-    for keyword in ("host", "dbname", "port"):
-        value = address.parameters.get(keyword, "")
-        if "@" in value or (keyword == "port" and not re.fullmatch(r"[\d,]*", value)):
-            raise _malformed(f"its {keyword} can't be told from its password")
+    ports = address.parameters.get("port", "")
+    if not _PORTS.fullmatch(ports) or any(
+        int(port or 1) not in range(1, 65536) for port in ports.split(",")
+    ):
+        raise _malformed(
+            "its port can't be told from its password, or is no number from 1 to 65535"
+        )
+    if address.parameters.get("password") == _PLACEHOLDER:
+        raise SettingsError(
+            f"the connection URL in {DATABASE_URL_VARIABLE} still holds {_PLACEHOLDER}",
+            hint="put the database's password in its place, without the brackets; it can be reset in Dashboard,"
+            " Database, Settings.",
+        )
     return address
+
+
+def _refuse_unescaped_password(rest: str) -> None:
+    """An unescaped `@` or `/` in a password moves the borders: its end would count as host, database or parameter.
+
+    To libpq the first `@` ends the password, unless a `/` comes before it. So a later `@` is suspect, but in a password
+    that stands among the parameters.
+    """
+    credentials, at, after = rest.partition("@")
+    if not at or "/" in credentials:
+        after = rest
+    if "@" in re.sub(r"[?&]password=[^&]*", "", after):
+        raise _malformed("its host can't be told from its password")
+
+
+def _refuse_other_tools_parameter(rest: str) -> None:
+    for name in _OTHER_TOOLS_PARAMETERS:
+        if re.search(rf"[?&]{name}=", rest):
+            raise SettingsError(
+                f'the connection URL in {DATABASE_URL_VARIABLE} has the parameter "{name}", which PostgreSQL\'s libpq'
+                " doesn't know",
+                hint=f"remove {name} from the part after the `?`: it belongs to another tool, such as Prisma.",
+            )
 
 
 def _malformed(reason: str) -> SettingsError:
@@ -110,8 +172,8 @@ def _malformed(reason: str) -> SettingsError:
 def connect(address: Address, *, timeout_s: int) -> psycopg.Connection[Any]:
     """Open a connection whose first statement begins a REPEATABLE READ, READ ONLY transaction.
 
-    Each connection of an export is one transaction, so a transaction pooler serves as well as a session pooler; prepared
-    statements are off for the same reason. Raises SourceError.
+    Each connection of an export is one transaction, so a transaction pooler serves as well as a session pooler;
+    prepared statements are off for the same reason. Raises SourceError.
     """
     defaults = {
         "application_name": APPLICATION_NAME,
@@ -128,7 +190,8 @@ def connect(address: Address, *, timeout_s: int) -> psycopg.Connection[Any]:
             **{**defaults, **address.parameters, "client_encoding": "UTF8"},  # type: ignore[arg-type]
             prepare_threshold=None,
         )
-    except psycopg.OperationalError as error:
+    except (psycopg.Error, UnicodeError) as error:
+        # Not only OperationalError: psycopg refuses some parameters, and the resolver some names, in their own ways.
         raise explain_connection_error(error, address) from None
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
@@ -202,7 +265,6 @@ class _Symptom:
     hint: str
 
 
-_SUPABASE_DIRECT_HOST = re.compile(r"db\.[a-z0-9]+\.supabase\.co")
 _SYMPTOMS = (
     _Symptom(
         "Tenant or user not found|ENOTFOUND",
@@ -211,12 +273,17 @@ _SYMPTOMS = (
     ),
     _Symptom(
         "EMAXCONNSESSION|max clients reached|MaxClientsInSessionMode|too many connections|remaining connection slots",
-        "the pool is full: close other clients, raise the pool size (Dashboard, Database, Settings), or use the direct host.",
+        "the pool is full: close other clients, raise the pool size (Dashboard, Database, Settings), or use the direct"
+        " host.",
     ),
     _Symptom(
-        "password authentication failed|no password supplied|empty password",
-        "check user and password; special characters in the URL's password are percent-encoded; it can be reset in"
-        " Dashboard, Database, Settings.",
+        "password authentication failed",
+        "check user and password; special characters in the URL's password are percent-encoded, and the brackets of"
+        " [YOUR-PASSWORD] don't belong to it; it can be reset in Dashboard, Database, Settings.",
+    ),
+    _Symptom(
+        "no password supplied|empty password",
+        "put the password into the URL (postgresql://USER:PASSWORD@HOST:5432/postgres), PGPASSWORD, or a passfile.",
     ),
     _Symptom(
         "certificate verify failed|root certificate file|self-signed",
@@ -224,12 +291,33 @@ _SYMPTOMS = (
         " ?sslmode=verify-full&sslrootcert=PATH.",
     ),
     _Symptom(
-        "does not support SSL|SSL connection is required|SSL error|no encryption|sslmode|server certificate for",
-        "check sslmode in the URL against what the server offers; Supabase takes sslmode=require and verify-full.",
+        "server certificate for",
+        "the certificate is another host's: use the host name that it names, as the Dashboard's string does.",
+    ),
+    _Symptom(
+        "does not support SSL|SSL not in use",
+        "the server offers no TLS; if the way to it is safe, write sslmode=disable into the URL. Supabase does offer"
+        " it: check host and port.",
+    ),
+    _Symptom(
+        "no encryption|SSL connection is required|SSL off",
+        "the server takes only encrypted connections: add ?sslmode=require to the URL.",
+    ),
+    _Symptom(
+        "no pg_hba.conf entry",
+        "the server's pg_hba.conf lets this user, database or address in only after an administrator adds a line.",
+    ),
+    _Symptom(
+        "invalid sslmode",
+        "sslmode is one of disable, prefer, require, verify-ca, verify-full.",
+    ),
+    _Symptom(
+        "SSL error|SSL negotiation|SSL SYSCALL",
+        "TLS broke down: check that the port is PostgreSQL's, and sslmode in the URL.",
     ),
     _Symptom(
         "could not translate host name|Name or service not known|failed to resolve host|nodename nor servname"
-        "|Temporary failure in name resolution|No address associated",
+        "|Temporary failure in name resolution|No address associated|'idna' codec",
         "check the host's spelling and this machine's DNS.",
     ),
     _Symptom("Connection refused", "check host and port, and that the server runs."),
@@ -247,6 +335,11 @@ _SYMPTOMS = (
         "on Supabase the user is postgres, or postgres.<project ref> on the pooler.",
     ),
     _Symptom(
+        "server closed the connection",
+        "check that host and port are PostgreSQL's, and that no proxy or ban (Dashboard, Database, Network bans) cuts"
+        " it.",
+    ),
+    _Symptom(
         "No such file or directory", "no server listens on that socket; check the URL's host."
     ),
 )
@@ -256,24 +349,86 @@ _IPV6_HINT = (
 )
 
 
-def explain_connection_error(error: psycopg.Error, address: Address) -> SourceError:
+def explain_connection_error(error: Exception, address: Address) -> SourceError:
     """What kept a connection from opening, with the fix where the cause is known."""
     said = " ".join(address.redact(str(error)).split())
+    said = re.sub(r"^connection (?:failed|is bad): ", "", said)
     entry = address.describe()
     symptom = next((s for s in _SYMPTOMS if re.search(s.pattern, said, re.IGNORECASE)), None)
     hint = (
-        symptom.hint
-        if symptom
-        else "see the server's message; `psql` with the same URL should fail alike."
+        symptom.hint if symptom else "see the message; `psql` with the same URL should fail alike."
     )
     is_routing = symptom is not None and (
         "host's spelling" in symptom.hint or "no way" in symptom.hint
     )
-    if _SUPABASE_DIRECT_HOST.fullmatch(entry.host) and is_routing:
+    if _SUPABASE_DIRECT_HOST.fullmatch(entry.host.lower()) and is_routing:
         hint = _IPV6_HINT
     return SourceError(
         f'cannot connect to "{entry.host}:{entry.port}/{entry.database}": {said}', hint=hint
     )
+
+
+@dataclass(frozen=True)
+class _Cause:
+    """SQLSTATEs that mean one thing to the operator."""
+
+    states: type[psycopg.Error] | tuple[type[psycopg.Error], ...]
+    kind: type[SupaAssetsError]
+    message: str
+    """Of `{where}` and the server's `{said}`."""
+    hint: str
+
+
+_CAUSES = (
+    _Cause(
+        (
+            errors.UndefinedTable,
+            errors.UndefinedColumn,
+            errors.InvalidSchemaName,
+            errors.UndefinedObject,
+        ),
+        SchemaChanged,
+        "{where} is no longer as the catalogue said: {said}",
+        "it was dropped or altered since the definitions were loaded; run again (in the UI: reload definitions).",
+    ),
+    _Cause(
+        errors.LockNotAvailable,
+        SourceError,
+        "{where} could not be locked for reading: {said}",
+        "another session alters the table; run again when it is done, or raise the setting lock_timeout_s.",
+    ),
+    _Cause(
+        (errors.ProgramLimitExceeded, errors.OutOfMemory),
+        ValueNotExportable,
+        "{where} holds a value that the server can't write as text: {said}",
+        "PostgreSQL has a limit of 1 GB for one text; exclude the column or split the value.",
+    ),
+    _Cause(
+        (errors.CharacterNotInRepertoire, errors.UntranslatableCharacter),
+        ValueNotExportable,
+        "{where} holds text that isn't in the database's encoding: {said}",
+        "mend the text at the source; JSON files are UTF-8, and the server can't translate it.",
+    ),
+    _Cause(
+        errors.QueryCanceled,
+        SourceError,
+        "reading {where} was cancelled by the server: {said}",
+        "an administrator or a replica's recovery cancelled it; run again, on the primary.",
+    ),
+    _Cause(
+        (errors.AdminShutdown, errors.CrashShutdown, errors.ConnectionException),
+        SourceError,
+        "the connection was lost while reading {where}: {said}",
+        "check the server and the network, then run again; nothing of this run was published.",
+    ),
+)
+_LOST = _CAUSES[-1]
+_UNKNOWN = _Cause(
+    psycopg.Error,
+    SourceError,
+    "reading {where} failed: {said} (SQLSTATE {state})",
+    "see docs for the SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html",
+)
 
 
 def explain_query_error(
@@ -284,51 +439,14 @@ def explain_query_error(
     Only the primary message is taken: DETAIL and CONTEXT may quote rows.
     """
     said = address.redact(error.diag.message_primary or " ".join(str(error).split()))
-    where = f'"{relation}"' if relation else "the catalogue"
-    role = role or address.user() or "postgres"
     if isinstance(error, errors.InsufficientPrivilege):
-        return _explain_missing_privilege(said, relation, role)
-    if isinstance(
-        error,
-        errors.UndefinedTable
-        | errors.UndefinedColumn
-        | errors.InvalidSchemaName
-        | errors.UndefinedObject,
-    ):
-        return SchemaChanged(
-            f"{where} is no longer as the catalogue said: {said}",
-            hint="it was dropped or altered since the definitions were loaded; run again (in the UI: reload definitions).",
-            relation=relation,
-        )
-    if isinstance(error, errors.LockNotAvailable):
-        return SourceError(
-            f"{where} could not be locked for reading: {said}",
-            hint="another session alters the table; run again when it is done, or raise the setting lock_timeout_s.",
-            relation=relation,
-        )
-    if isinstance(error, errors.ProgramLimitExceeded | errors.OutOfMemory):
-        return ValueNotExportable(
-            f"{where} holds a value that the server can't write as text: {said}",
-            hint="PostgreSQL has a limit of 1 GB for one text; exclude the column or split the value.",
-            relation=relation,
-        )
-    if isinstance(error, errors.QueryCanceled):
-        return SourceError(
-            f"reading {where} was cancelled by the server: {said}",
-            hint="an administrator or a replica's recovery cancelled it; run again, on the primary.",
-            relation=relation,
-        )
-    if error.sqlstate is None or isinstance(
-        error, errors.AdminShutdown | errors.CrashShutdown | errors.ConnectionException
-    ):
-        return SourceError(
-            f"the connection was lost while reading {where}: {said}",
-            hint="check the server and the network, then run again; nothing of this run was published.",
-            relation=relation,
-        )
-    return SourceError(
-        f"reading {where} failed: {said} (SQLSTATE {error.sqlstate})",
-        hint="see docs for the SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html",
+        return _explain_missing_privilege(said, relation, role or address.user() or "postgres")
+    cause = next((cause for cause in _CAUSES if isinstance(error, cause.states)), None)
+    cause = cause or (_UNKNOWN if error.sqlstate else _LOST)
+    where = f'"{relation}"' if relation else "the catalogue"
+    return cause.kind(
+        cause.message.format(where=where, said=said, state=error.sqlstate),
+        hint=cause.hint,
         relation=relation,
     )
 
@@ -338,14 +456,23 @@ def _explain_missing_privilege(said: str, relation: str | None, role: str) -> Pe
     if "row-level security" in said:
         return PermissionDenied(
             f'{where} has row-level security that would hide rows from role "{role}"',
-            hint=f'connect as a role with BYPASSRLS (Supabase\'s postgres), or: ALTER ROLE "{role}" BYPASSRLS;',
+            hint=f"connect as a role with BYPASSRLS (Supabase's postgres), or: ALTER ROLE {_quoted(role)} BYPASSRLS;",
             relation=relation,
         )
-    schema = relation.partition(".")[0] if relation else "public"
-    quoted = ".".join(f'"{part}"' for part in relation.split(".", 1)) if relation else ""
+    if relation is None:
+        return PermissionDenied(
+            f'role "{role}" may not read the catalogue: {said}',
+            hint="connect as a role that may read pg_catalog, as every role may by default.",
+        )
+    schema, _, table = relation.partition(".")
+    on_schema, to = _quoted(schema), _quoted(role)
     return PermissionDenied(
         f'role "{role}" may not read {where}: {said}',
-        hint=f'GRANT USAGE ON SCHEMA "{schema}" TO "{role}"; GRANT SELECT ON {quoted} TO "{role}";'
+        hint=f"GRANT USAGE ON SCHEMA {on_schema} TO {to}; GRANT SELECT ON {on_schema}.{_quoted(table)} TO {to};"
         " or leave it out (auth: --skip-auth).",
         relation=relation,
     )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -134,6 +134,8 @@ class SourceEntry(_Entry):
         if self.project and other.project:
             return (self.project, self.database) == (other.project, other.database)
         return (self.host, self.port, self.database) == (other.host, other.port, other.database)
+    system_identifier: str | None = None
+    """`pg_control_system()`'s, made by initdb; absent where the role may not ask."""
 
 
 class ServerEntry(_Entry):
@@ -143,6 +145,9 @@ class ServerEntry(_Entry):
     """`server_version_num`: `170004`."""
 
 
+        has_project = self.project or other.project
+        if self.system_identifier and other.system_identifier and not has_project:
+            return (self.system_identifier, self.database) == (other.system_identifier, other.database)
 class ExportMetadata(_Entry):
     """The whole of metadata.json."""
 
