@@ -163,7 +163,6 @@ def _read_server(connection: psycopg.Connection[Any]) -> ServerEntry:
     return ServerEntry(version=row[0], version_number=row[1])
 
 
-def _server_time(connection: psycopg.Connection[Any]) -> str:
 def _read_system_identifier(connection: psycopg.Connection[Any]) -> str | None:
     """Asked for in a statement of its own, since to name a function that the role may not call is an error."""
     row = connection.execute(
@@ -177,6 +176,7 @@ def _read_system_identifier(connection: psycopg.Connection[Any]) -> str | None:
     return str(row[0]) if row else None
 
 
+def _server_time(connection: psycopg.Connection[Any]) -> str:
     row = connection.execute("SELECT to_json(statement_timestamp()) #>> '{}'").fetchone()
     assert row is not None
     return str(row[0])

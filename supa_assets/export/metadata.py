@@ -128,14 +128,21 @@ class SourceEntry(_Entry):
     database: str
     project: str | None = None
     """The Supabase project's ref, where the address tells it: on a shared pooler it alone tells two databases apart."""
-
-    def is_same_database(self, other: SourceEntry) -> bool:
-        """Whether both lead to one database; a project's direct and pooled addresses do."""
-        if self.project and other.project:
-            return (self.project, self.database) == (other.project, other.database)
-        return (self.host, self.port, self.database) == (other.host, other.port, other.database)
     system_identifier: str | None = None
     """`pg_control_system()`'s, made by initdb; absent where the role may not ask."""
+
+    def is_same_database(self, other: SourceEntry) -> bool:
+        """Whether both lead to one database.
+
+        A project's direct and pooled addresses do, and so do two ports of one server. Where a project is known, the
+        server's identifier says nothing: a project may be a copy of another one, or start from the same disk image.
+        """
+        if self.project and other.project:
+            return (self.project, self.database) == (other.project, other.database)
+        has_project = self.project or other.project
+        if self.system_identifier and other.system_identifier and not has_project:
+            return (self.system_identifier, self.database) == (other.system_identifier, other.database)
+        return (self.host, self.port, self.database) == (other.host, other.port, other.database)
 
 
 class ServerEntry(_Entry):
@@ -145,9 +152,6 @@ class ServerEntry(_Entry):
     """`server_version_num`: `170004`."""
 
 
-        has_project = self.project or other.project
-        if self.system_identifier and other.system_identifier and not has_project:
-            return (self.system_identifier, self.database) == (other.system_identifier, other.database)
 class ExportMetadata(_Entry):
     """The whole of metadata.json."""
 
