@@ -37,12 +37,16 @@ class Database:
 
     def execute(self, *statements: str) -> None:
         """As the superuser."""
-        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+        with psycopg.connect(
+            self.superuser_url, autocommit=True, client_encoding="UTF8"
+        ) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
 
     def fetch(self, query: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+        with psycopg.connect(
+            self.superuser_url, autocommit=True, client_encoding="UTF8"
+        ) as connection:
             return connection.execute(query.encode()).fetchall()
 
     def fetch_value(self, query: str) -> Any:

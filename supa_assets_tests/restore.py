@@ -1,4 +1,4 @@
-"""The way back, as docs/TYPES.md tells it: what a file and metadata.json's columns say, restored by PostgreSQL alone."""
+"""The way back as docs/TYPES.md tells it: a file and metadata.json's columns, restored by PostgreSQL alone."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def unequal_values(database: Database, table: PlannedTable) -> list[tuple[Any, .
         connection.execute("SET TimeZone = 'UTC'; SET search_path = ''")
         for column in (c.entry for c in table.columns):
             text = sql.SQL(
-                "SELECT pg_catalog.format('%s', {name}), {name} IS NOT DISTINCT FROM NULL FROM {relation} ORDER BY {key}"
+                "SELECT pg_catalog.format('%s', {name}), {name} IS NOT DISTINCT FROM NULL"
+                " FROM {relation} ORDER BY {key}"
             )
             stored, restored = (
                 connection.execute(

@@ -144,6 +144,7 @@ def _plan_table(
     order: ImportOrder,
 ) -> PlannedTable:
     kept, omitted = _select_columns(table, settings)
+    omitted_key = {column.name for column in omitted} & set(table.primary_key)
     return PlannedTable(
         name=name,
         file=file_name(name),
@@ -154,7 +155,8 @@ def _plan_table(
         columns=[_plan_column(column, catalog) for column in kept],
         omitted_columns=[column.name for column in omitted],
         primary_key=list(table.primary_key),
-        ordered_by=list(table.primary_key),
+        # A key that isn't in the file whole (auth.users, by setting) can't be seen to order it.
+        ordered_by=list(table.primary_key) if not omitted_key else [],
         references=list(table.references),
         depends_on=_dependencies(name, table, names=names, order=order),
         is_large=settings.is_large(table.schema_name, table.table_name),
@@ -197,13 +199,14 @@ def _dependencies(
     name: str, table: Table, *, names: Mapping[RelationName, str], order: ImportOrder
 ) -> list[str]:
     """Asset dependencies: none on `auth`, so that a role without access to it still exports the rest."""
-    broken = {broken.reference.constraint for broken in order.broken if broken.table == name}
+    broken = {broken.reference for broken in order.broken if broken.table == name}
     return sorted(
         {
             names[reference.schema_, reference.table]
             for reference in table.references
             if (reference.schema_, reference.table) in names
             and reference.schema_ != "auth"
-            and reference.constraint not in broken
+            and Reference(reference.constraint, names[reference.schema_, reference.table])
+            not in broken
         }
     )

@@ -1,0 +1,127 @@
+"""Names: unique, safe on every file system and in Dagster, and the plain one wherever it is fit."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+
+import dagster as dg
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from supa_assets.naming import (
+    CHECK_SUFFIX,
+    RESERVED_NAMES,
+    RelationName,
+    assign_asset_names,
+    file_name,
+)
+
+identifiers = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1
+).filter(lambda name: len(name.encode()) <= 63)
+awkward = st.sampled_from(
+    ["users", "Users", "USERS", "auth_users", "a_b", "b", "a", "b_c", "../x", "a/b", "..", ".", "con", "CON", "nul",
+     "type", "Foo Bar", "🙂", "metadata", "Metadata", f"x_{CHECK_SUFFIX}", "__x", "class", "", " ", "users__"]
+)  # fmt: skip
+relations = st.sets(
+    st.tuples(
+        st.sampled_from(["public", "auth", "a", "a_b", "Public", "x y"]) | identifiers,
+        awkward | identifiers,
+    ),
+    max_size=30,
+)
+
+
+@given(relations)
+@example({("auth", "users"), ("public", "auth_users"), ("public", "AUTH_USERS")})
+def test_names_are_unique_without_case_and_fit_for_dagster_and_file_systems(
+    tables: set[RelationName],
+) -> None:
+    names = assign_asset_names(tables)
+    assert set(names) == tables
+    assert len({name.casefold() for name in names.values()}) == len(tables)
+    for name in names.values():
+        assert re.fullmatch(r"[A-Za-z0-9_]+", name)
+        assert name.casefold() not in RESERVED_NAMES
+        assert not name.endswith(CHECK_SUFFIX)
+        assert len(file_name(name)) < 255 - 64  # room for the suffix of an unfinished file
+
+
+@given(relations, st.randoms())
+def test_names_do_not_depend_on_the_order_of_the_tables(
+    tables: set[RelationName], chance: random.Random
+) -> None:
+    shuffled = list(tables)
+    chance.shuffle(shuffled)
+    assert assign_asset_names(shuffled) == assign_asset_names(sorted(tables))
+
+
+@given(relations)
+def test_a_table_literally_called_like_anothers_escaped_name_is_told_apart(
+    tables: set[RelationName],
+) -> None:
+    escaped = {("public", name) for name in assign_asset_names(tables).values()}
+    names = assign_asset_names(tables | escaped)
+    assert len({name.casefold() for name in names.values()}) == len(tables | escaped)
+
+
+@pytest.mark.parametrize(
+    ("relation", "expected"),
+    [
+        (("public", "organizations"), "organizations"),
+        (("public", "Users"), "Users"),
+        (("auth", "users"), "auth_users"),
+        (("auth", "identities"), "auth_identities"),
+        (("billing", "invoices"), "billing_invoices"),
+        (("public", "a" * 63), "a" * 63),
+        (("public", "2026"), "2026"),
+    ],
+)
+def test_a_fit_name_stays_as_it_is(relation: RelationName, expected: str) -> None:
+    assert assign_asset_names([relation]) == {relation: expected}
+
+
+@pytest.mark.parametrize(
+    ("table", "readable"),
+    [
+        ("Foo Bar", "Foo_Bar"), ("a/b", "a_b"), ("../x", "x"), ("..", "table"), ("🙂", "table"), ("type", "type"),
+        ("CON", "CON"), ("metadata", "metadata"), ("naïve", "na_ve"), ('"', "table"), ("a\nb", "a_b"),
+        ("__typename", "typename"),
+    ],
+)  # fmt: skip
+def test_an_unfit_name_is_escaped_with_the_hash_of_the_true_one(table: str, readable: str) -> None:
+    digest = hashlib.sha256(f"public\0{table}".encode()).hexdigest()
+    assert assign_asset_names([("public", table)])["public", table] == f"{readable}__{digest[:8]}"
+
+
+def test_users_keeps_its_name_beside_users_with_a_capital() -> None:
+    names = assign_asset_names([("public", "Users"), ("public", "users"), ("public", "USERS")])
+    assert names["public", "users"] == "users"
+    assert names["public", "USERS"] == "USERS__" + names["public", "USERS"].rpartition("__")[2]
+
+
+def test_auth_users_keeps_its_name_beside_a_table_of_that_name() -> None:
+    names = assign_asset_names([("public", "auth_users"), ("auth", "users"), ("auth_users", "x")])
+    assert names["auth", "users"] == "auth_users"
+    assert names["public", "auth_users"].startswith("auth_users__")
+
+
+@settings(max_examples=20, deadline=None)
+@given(relations)
+def test_dagster_takes_every_name_as_an_assets(tables: set[RelationName]) -> None:
+    def build(name: str) -> tuple[dg.AssetsDefinition, dg.AssetChecksDefinition]:
+        @dg.asset(name=name)
+        def asset() -> None: ...
+
+        @dg.asset_check(asset=name, name=CHECK_SUFFIX)
+        def check() -> dg.AssetCheckResult:
+            return dg.AssetCheckResult(passed=True)
+
+        return asset, check
+
+    built = [build(name) for name in assign_asset_names(tables).values()]
+    definitions = dg.Definitions([a for a, _ in built], asset_checks=[c for _, c in built])
+    dg.Definitions.validate_loadable(definitions)
