@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -58,6 +59,12 @@ class Settings(BaseModel):
     output: Path = Path("migration-data")
     schemas: Names = ("public",)
     """Schemas whose every table is exported."""
+    platform_schemas: Names = ()
+    """Of Supabase's own: auth, storage, supabase_migrations, cron, pgmq, vault; exported whole, where they are."""
+    include: Names = ()
+    """Patterns of `schema.table` (`*`, `?`, `[abc]`); where there are any, only tables that match one are exported."""
+    exclude: Names = ()
+    """Patterns of `schema.table`; tables that match one aren't exported."""
     auth: bool = True
     """Whether auth.users and auth.identities are exported."""
     auth_users_columns: Names = AUTH_USERS_COLUMNS
@@ -91,6 +98,14 @@ class Settings(BaseModel):
                 " pooler or Direct), or run `supa-assets demo` to see it work.",
             )
         return self.database_url.get_secret_value()
+
+    def excluding(self, schema: str, table: str) -> str | None:
+        """The setting that leaves the table out of the selected schemas, with its pattern; None if none does."""
+        name = f"{schema}.{table}"
+        if self.include and not any(fnmatchcase(name, pattern) for pattern in self.include):
+            return "include"
+        pattern = next((p for p in self.exclude if fnmatchcase(name, p)), None)
+        return None if pattern is None else f"exclude {pattern}"
 
     def is_large(self, schema: str, table: str) -> bool:
         """Whether `large_tables` names the table."""

@@ -91,7 +91,8 @@ def read_catalog(
     relations = fetch_query(
         connection,
         "relations.sql",
-        schemas=list(settings.schemas),
+        schemas=[*settings.schemas, *settings.platform_schemas],
+        platform_schemas=list(settings.platform_schemas),
         named=[".".join(name) for name in AUTH_TABLES] if settings.auth else [],
     )
     relation_ids = [row["relation_id"] for row in relations]

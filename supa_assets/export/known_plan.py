@@ -17,7 +17,15 @@ from supa_assets.settings import Settings
 __all__ = ["KnownPlan", "read_or_recall_plan"]
 
 
-_CHOOSING = {"schemas", "auth", "auth_users_columns", "large_tables"}
+_CHOOSING = {
+    "schemas",
+    "platform_schemas",
+    "include",
+    "exclude",
+    "auth",
+    "auth_users_columns",
+    "large_tables",
+}
 """Settings that a plan depends on."""
 
 

@@ -18,11 +18,17 @@ __all__ = [
     "METADATA_FILE",
     "BrokenReference",
     "ColumnEntry",
+    "DriftEntry",
     "ExportMetadata",
     "ImportPosition",
+    "NotExportedEntry",
+    "NotExportedReason",
+    "NotIncludedEntry",
     "ReferenceEntry",
+    "RelationKind",
     "ServerEntry",
     "SnapshotEntry",
+    "SnapshotUse",
     "SourceEntry",
     "TableEntry",
 ]
@@ -70,7 +76,7 @@ class ReferenceEntry(_Entry):
 
 
 class SnapshotEntry(_Entry):
-    """The MVCC snapshot a table was read in: `pg_export_snapshot()`'s name, and the server's clock when it was taken."""
+    """The MVCC snapshot a table was read in: `pg_export_snapshot()`'s name, and the server's clock at that moment."""
 
     id: str
     time: str
@@ -104,7 +110,7 @@ class TableEntry(_Entry):
 
 
 class ImportPosition(_Entry):
-    """A table's place on the way back: a table comes after all that it references, `level` is its longest chain of parents."""
+    """A table's place on the way back, after all that it references; `level` is its longest chain of parents."""
 
     table: str
     """Key in `tables`."""
@@ -152,6 +158,65 @@ class ServerEntry(_Entry):
     """`server_version_num`: `170004`."""
 
 
+class SnapshotUse(SnapshotEntry):
+    """One snapshot of those that the export's tables were read in."""
+
+    run_ids: list[str]
+    """Of the runs that read in it; retries of one run are of one snapshot."""
+    table_count: int
+
+
+RelationKind = Literal["table", "partitioned table", "foreign table", "materialized view", "view"]
+
+NotExportedReason = Literal[
+    "internal schema", "platform schema", "transient schema", "schema not selected", "extension",
+    "view", "materialized view", "foreign table", "excluded by setting", "not selected in this run",
+    "created since the definitions were loaded", "no privilege", "row-level security", "locked", "failed",
+]  # fmt: skip
+
+
+class NotExportedEntry(_Entry):
+    """A relation of the database that no file of this export holds, and why."""
+
+    schema_: Annotated[str, Field(alias="schema")]
+    name: str
+    kind: RelationKind
+    reason: NotExportedReason
+    detail: str | None = None
+    """What the reason's word leaves open: the extension, the setting."""
+
+
+class NotIncludedEntry(_Entry):
+    """What a project holds besides rows of tables, and no export of tables has; absent where it can't be counted."""
+
+    large_object_count: int | None = None
+    """`pg_largeobject_metadata`'s rows."""
+    storage_object_count: int | None = None
+    """Rows of `storage.objects`: each is a file in Supabase's object storage."""
+
+
+class DriftEntry(_Entry):
+    """What had changed in the database since the definitions were loaded; the files are as the database was."""
+
+    schema_: Annotated[str, Field(alias="schema")]
+    table: str
+    change: Literal[
+        "table added", "table dropped", "column added", "column dropped", "column retyped", "primary key changed"
+    ]  # fmt: skip
+    column: str | None = None
+    expected: str | None = None
+    """As the definitions say: a type, a key."""
+    found: str | None = None
+
+    def describe(self) -> str:
+        """In one line."""
+        column = f' "{self.column}"' if self.column else ""
+        types = " -> ".join(filter(None, (self.expected, self.found)))
+        return (
+            f'"{self.schema_}.{self.table}": {self.change}{column}{f" ({types})" if types else ""}'
+        )
+
+
 class ExportMetadata(_Entry):
     """The whole of metadata.json."""
 
@@ -161,10 +226,19 @@ class ExportMetadata(_Entry):
     server: ServerEntry
     session: dict[str, str] = {}
     """Settings pinned while reading, since the text of values depends on them."""
+    is_one_snapshot: bool = True
+    """Whether all tables were read in one snapshot: only then they match each other."""
+    snapshots: list[SnapshotUse] = []
+    """Those of the tables, oldest first."""
     import_order: list[ImportPosition] = []
     broken_references: list[BrokenReference] = []
     tables: dict[str, TableEntry] = {}
     """By asset name."""
+    not_exported: list[NotExportedEntry] = []
+    """Relations of the database that are not in `tables`, as the latest run of an executor that looks found them."""
+    not_included: NotIncludedEntry | None = None
+    drift: list[DriftEntry] = []
+    """What the latest run found changed since its definitions were loaded."""
 
     def to_json(self) -> bytes:
         """The file's bytes: two-space indent, a newline at the end, the same for the same content."""
@@ -172,7 +246,7 @@ class ExportMetadata(_Entry):
 
     @classmethod
     def from_json(cls, data: bytes, *, path: str) -> ExportMetadata:
-        """Read the file's bytes; raises ExportFault, naming `path`, for what isn't such a file or is from a newer version."""
+        """Read the file's bytes; raises ExportFault, naming `path`, for no such file or one of a newer version."""
         _refuse_newer_version(data, path)
         try:
             return cls.model_validate_json(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from pydantic import ValidationError
@@ -12,16 +13,30 @@ from supa_assets.export.import_order import Reference, find_import_order
 from supa_assets.export.metadata import (
     METADATA_FILE,
     BrokenReference,
+    DriftEntry,
     ExportMetadata,
     ImportPosition,
+    NotExportedEntry,
+    NotIncludedEntry,
     ServerEntry,
+    SnapshotUse,
     SourceEntry,
     TableEntry,
 )
 from supa_assets.export.storage import Publication, Storage
 from supa_assets.export.write import ENTRY_SUFFIX
 
-__all__ = ["check_target", "publish_run", "read_metadata"]
+__all__ = ["Findings", "check_target", "list_snapshots", "publish_run", "read_metadata"]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a run's preflight found, for metadata.json."""
+
+    relations: Collection[NotExportedEntry]
+    """All that the run doesn't export; and what it does, to be named as failed where that doesn't come to be."""
+    not_included: NotIncludedEntry
+    drift: Collection[DriftEntry]
 
 
 def read_metadata(storage: Storage) -> ExportMetadata | None:
@@ -56,12 +71,14 @@ def publish_run(
     session: Mapping[str, str],
     replaces_all: bool,
     tables: Collection[str] | None = None,
+    findings: Findings | None = None,
 ) -> ExportMetadata:
     """Publish what the run staged, or of it only `tables`; gives the new metadata.json.
 
     With `replaces_all`, what the run did not stage leaves the export: entries, and the files that the old metadata.json
     names. Otherwise the other tables' entries and files stay as they are, also where a file was lost: `verify` goes on
-    to tell. Raises ExportFault or OutputError, with nothing published.
+    to tell. Without `findings` what an earlier run found stays. Raises ExportFault or OutputError, with nothing
+    published.
     """
     entries = _read_staged_entries(storage, run_id, tables)
     if not entries and not replaces_all:
@@ -76,7 +93,7 @@ def publish_run(
         if published is not None and not replaces_all:
             _refuse_other_database(published.source_database, source, storage)
             kept = _without_replaced(published.tables, entries)
-        metadata = _compose(published, kept | entries, source, server, session)
+        metadata = _compose(published, kept | entries, source, server, session, findings)
         merged.append(metadata)
         return Publication(
             metadata=metadata.to_json(),
@@ -183,15 +200,21 @@ def _compose(
     source: SourceEntry,
     server: ServerEntry,
     session: Mapping[str, str],
+    findings: Findings | None,
 ) -> ExportMetadata:
     """The new metadata.json; what a newer minor version wrote into the old one stays."""
     unknown = {} if published is None else dict(published.model_extra or {})
     order = find_import_order(_references_by_name(tables))
+    snapshots = list_snapshots(tables)
+    if findings is None:
+        findings = _earlier_findings(published)
     return ExportMetadata(
         exported_at=datetime.now(timezone.utc).isoformat(timespec="microseconds"),
         source_database=source,
         server=server,
         session=dict(session),
+        is_one_snapshot=len(snapshots) <= 1,
+        snapshots=snapshots,
         import_order=[
             ImportPosition(table=table, level=level) for table, level in order.levels.items()
         ],
@@ -205,8 +228,44 @@ def _compose(
             for broken in order.broken
         ],
         tables={name: tables[name] for name in sorted(tables)},
+        not_exported=_without_exported(findings.relations, tables) if findings else [],
+        not_included=findings.not_included if findings else None,
+        drift=list(findings.drift) if findings else [],
         **unknown,
     )
+
+
+def list_snapshots(tables: Mapping[str, TableEntry]) -> list[SnapshotUse]:
+    """The snapshots that the tables were read in, oldest first. A server may give one id again, never at one time."""
+    uses: dict[tuple[str, str], SnapshotUse] = {}
+    for entry in tables.values():
+        key = (entry.snapshot.time, entry.snapshot.id)
+        use = uses.get(key) or SnapshotUse(
+            **entry.snapshot.model_dump(by_alias=False), run_ids=[], table_count=0
+        )
+        uses[key] = use.model_copy(
+            update={
+                "run_ids": sorted({*use.run_ids, entry.run_id}),
+                "table_count": use.table_count + 1,
+            }
+        )
+    return [uses[key] for key in sorted(uses)]
+
+
+def _earlier_findings(published: ExportMetadata | None) -> Findings | None:
+    if published is None:
+        return None
+    return Findings(
+        published.not_exported, published.not_included or NotIncludedEntry(), published.drift
+    )
+
+
+def _without_exported(
+    relations: Collection[NotExportedEntry], tables: Mapping[str, TableEntry]
+) -> list[NotExportedEntry]:
+    """A table that this run left out may stand in the export from an earlier one."""
+    exported = {(entry.schema_, entry.table) for entry in tables.values()}
+    return [entry for entry in relations if (entry.schema_, entry.name) not in exported]
 
 
 def _references_by_name(tables: Mapping[str, TableEntry]) -> dict[str, list[Reference]]:

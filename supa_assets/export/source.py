@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,9 +20,11 @@ from supa_assets.export.connection import (
     parse_url,
     pin_session,
 )
+from supa_assets.export.locks import lock_tables
 from supa_assets.export.metadata import ServerEntry, SnapshotEntry, SourceEntry
 from supa_assets.export.plan import ExportPlan, PlannedTable, plan_export
 from supa_assets.export.stream import TableStream
+from supa_assets.naming import RelationName
 from supa_assets.settings import Settings
 
 __all__ = ["SnapshotHold", "SourceDatabase", "SourceSession"]
@@ -32,16 +34,22 @@ class SnapshotHold:
     """A connection that keeps an exported snapshot alive. The snapshot can be joined as long as this is open."""
 
     def __init__(
-        self, connection: psycopg.Connection[Any], snapshot: SnapshotEntry, address: Address
+        self,
+        connection: psycopg.Connection[Any],
+        snapshot: SnapshotEntry,
+        address: Address,
+        unlocked: Mapping[RelationName, psycopg.Error],
     ) -> None:
-        self._connection = connection
-        self._address = address
+        self.connection = connection
         self.snapshot = snapshot
+        self.address = address
+        self.unlocked = unlocked
+        """Tables that should have been locked and could not be, with the server's reason."""
 
     @property
     def server(self) -> ServerEntry:
         """The server's version, as the connection told it."""
-        return _server_of(self._connection)
+        return _server_of(self.connection)
 
     def check(self) -> None:
         """Ask the server whether the transaction still lives; raises SourceError where it doesn't.
@@ -49,9 +57,9 @@ class SnapshotHold:
         Without it no other connection can join the snapshot, and a second one would show another instant.
         """
         try:
-            self._connection.execute("SELECT 1")
+            self.connection.execute("SELECT 1")
         except psycopg.Error as error:
-            said = self._address.redact(" ".join(str(error).split()))
+            said = self.address.redact(" ".join(str(error).split()))
             raise SourceError(
                 f"the connection that holds the run's snapshot was lost: {said}",
                 hint="run again; nothing of this run was published, since its tables would not be of one instant.",
@@ -109,6 +117,10 @@ class SourceDatabase:
         self._settings = settings
         self._address = parse_url(settings.require_database_url())
 
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
     def describe(self) -> SourceEntry:
         """Host, port and database, without connecting."""
         return self._address.describe()
@@ -124,15 +136,22 @@ class SourceDatabase:
         return plan_export(catalog, self._settings)
 
     @contextmanager
-    def hold_snapshot(self) -> Iterator[SnapshotHold]:
-        """Take a snapshot that other connections can join until the context ends."""
+    def hold_snapshot(self, tables: Sequence[PlannedTable] = ()) -> Iterator[SnapshotHold]:
+        """Lock the tables against DDL, then take a snapshot that other connections can join until the context ends."""
+        timeout_s = self._settings.lock_timeout_s
         with self._connect() as connection:
             try:
+                unlocked = lock_tables(connection, tables, timeout_s=timeout_s)
                 snapshot = _export_snapshot(connection)
                 pin_session(connection, lock_timeout_s=self._settings.lock_timeout_s)
             except psycopg.Error as error:
                 raise explain_query_error(error, self._address) from None
-            yield SnapshotHold(connection, snapshot, self._address)
+            yield SnapshotHold(connection, snapshot, self._address, unlocked)
+
+    def check_joinable(self, snapshot: SnapshotEntry) -> None:
+        """Raise SourceError where another connection can't join the snapshot: better now than at the first table."""
+        with self.open_session(snapshot):
+            pass
 
     @contextmanager
     def open_session(self, snapshot: SnapshotEntry | None = None) -> Iterator[SourceSession]:

@@ -9,7 +9,7 @@ import dagster as dg
 from supa_assets.export.plan import PlannedTable
 from supa_assets.export.storage import Storage
 from supa_assets.orchestration.failures import failures
-from supa_assets.orchestration.io_manager import IO_MANAGER_KEY
+from supa_assets.orchestration.io_manager import IO_MANAGER_KEY, JsonFileIOManager
 from supa_assets.orchestration.resource import SUPABASE_KEY, SupabaseResource
 from supa_assets.orchestration.run_tags import READS_TAG, TABLE_TAG
 from supa_assets.orchestration.table_metadata import definition_metadata
@@ -40,14 +40,15 @@ def build_table_asset(
             READS_TAG: "source",
             TABLE_TAG: table.name,
         },
-        required_resource_keys={SUPABASE_KEY},
+        required_resource_keys={SUPABASE_KEY, IO_MANAGER_KEY},
         io_manager_key=IO_MANAGER_KEY,
         dagster_type=dg.Any,
     )
     def table_asset(context: dg.AssetExecutionContext) -> Any:
         supabase: SupabaseResource = getattr(context.resources, SUPABASE_KEY)
+        files: JsonFileIOManager = getattr(context.resources, IO_MANAGER_KEY)
         with failures():
-            return supabase.stream(table)
+            return supabase.stream(files.table_of_run(table))
 
     return table_asset
 

@@ -1,7 +1,8 @@
 """An executor that reads all tables of a run in one snapshot and publishes their files together at the end.
 
 It wraps Dagster's own in-process or multiprocess executor. Before the first step it takes the output folder for the
-run, opens a transaction, exports its snapshot and writes it to a tag of the run, where steps in any process find it.
+run, opens a transaction, locks the run's tables against DDL, exports its snapshot and looks at the database in it. The
+snapshot goes to a tag of the run and what was found to the run's staged files, where steps in any process find them.
 After the last step it publishes the tables that are whole. However the run ends, the transaction ends with it, and
 what isn't published is discarded.
 
@@ -22,19 +23,25 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-# dg.Executor is public and made to be derived from. But an executor that has something of its own to say, besides the
-# events of the one it wraps, needs these two.
+# dg.Executor is public and made to be derived from. But an executor that has something of its own to do and to say,
+# besides what the one it wraps does, needs these three: to be interrupted as a step is, and to write events.
+from dagster._core.errors import raise_execution_interrupts
 from dagster._core.events import DagsterEvent, EngineEventData
 
 from supa_assets.errors import SupaAssetsError
 from supa_assets.export.connection import SESSION_SETTINGS
 from supa_assets.export.export_log import ExportLog
 from supa_assets.export.plan import ExportPlan
+from supa_assets.export.preflight import Preflight, preflight
 from supa_assets.export.publish import check_target, publish_run
 from supa_assets.export.source import SnapshotHold, SourceDatabase
 from supa_assets.export.storage import Storage
 from supa_assets.orchestration.failures import explain_step_failure, was_interrupted
-from supa_assets.orchestration.io_manager import IO_MANAGER_KEY, JsonFileIOManager
+from supa_assets.orchestration.io_manager import (
+    IO_MANAGER_KEY,
+    JsonFileIOManager,
+    stage_preflight,
+)
 from supa_assets.orchestration.resource import SUPABASE_KEY, SupabaseResource
 from supa_assets.orchestration.run_tags import HeldRun, held_in_this_process, write_held_run
 from supa_assets.orchestration.steps import TableSteps
@@ -180,14 +187,35 @@ class OneSnapshotExecutor(dg.Executor):
         stack.callback(storage.discard, run_id)
         log = stack.enter_context(files.open_log(run_id))
         stack.enter_context(_logging_failure(log))
-        hold = stack.enter_context(database.hold_snapshot())
-        stack.enter_context(held_in_this_process(hold))
+        with raise_execution_interrupts():
+            hold, found = self._look(plan_context, steps, database, stack)
+        stage_preflight(storage, run_id, found)
         write_held_run(
             plan_context.instance,
             HeldRun(run_id=run_id, snapshot=hold.snapshot, process_id=os.getpid()),
         )
         log.run_started(len(steps.reading))
-        return _Run(run_id, steps, is_whole, database, hold, storage, log)
+        return _Run(run_id, steps, is_whole, database, hold, found, storage, log)
+
+    def _look(
+        self,
+        plan_context: PlanOrchestrationContext,
+        steps: TableSteps,
+        database: SourceDatabase,
+        stack: ExitStack,
+    ) -> tuple[SnapshotHold, Preflight]:
+        """Lock the run's tables, take the snapshot, and find out what is in it and what of that can be read."""
+        tables = [table for table in self._plan.tables if table.name in steps.tables()]
+        hold = stack.enter_context(database.hold_snapshot(tables))
+        stack.enter_context(held_in_this_process(hold))
+        found = preflight(hold, self._plan, database.settings, selected=steps.tables())
+        if self._stops_at_failure:
+            found.refuse()
+        if found.tables:
+            database.check_joinable(hold.snapshot)
+        for change in found.drift:
+            plan_context.log.warning(f"changed since the definitions loaded: {change.describe()}")
+        return hold, found
 
     def _watch_steps(self, events: _Events, run: _Run) -> Generator[DagsterEvent, None, str | None]:
         """The wrapped executor's events; gives the step that the run was stopped at, if any."""
@@ -222,6 +250,7 @@ class OneSnapshotExecutor(dg.Executor):
             session=SESSION_SETTINGS,
             replaces_all=run.is_whole and set(whole) == run.steps.tables(),
             tables=whole,
+            findings=run.found.findings(),
         )
         entries = [metadata.tables[name] for name in whole]
         run.log.published(
@@ -257,6 +286,7 @@ class _Run:
     """Whether it reads every table of the plan."""
     database: SourceDatabase
     hold: SnapshotHold
+    found: Preflight
     storage: Storage
     log: ExportLog
 

@@ -12,6 +12,8 @@ from pydantic import Field, PrivateAttr, ValidationError
 from supa_assets.errors import ExportFault
 from supa_assets.export.export_log import LOG_FILE, ExportLog
 from supa_assets.export.metadata import TableEntry
+from supa_assets.export.plan import PlannedTable
+from supa_assets.export.preflight import Preflight
 from supa_assets.export.publish import publish_run, read_metadata
 from supa_assets.export.read import TableRows
 from supa_assets.export.storage import LocalFolder, Storage
@@ -21,13 +23,23 @@ from supa_assets.orchestration.resource import TableExport
 from supa_assets.orchestration.run_tags import HeldRun, read_held_run
 from supa_assets.orchestration.table_metadata import materialization_metadata
 
-__all__ = ["IO_MANAGER_KEY", "FoundEntry", "JsonFileIOManager"]
+__all__ = ["IO_MANAGER_KEY", "FoundEntry", "JsonFileIOManager", "stage_preflight"]
 
 IO_MANAGER_KEY = "supa_json_io_manager"
 """The resource key that the assets name."""
 
 _SECONDS_BETWEEN_EVENTS = 10.0
 """An event costs milliseconds in Dagster's storage; export.log takes the lines in between."""
+
+
+_PREFLIGHT_FILE = "run.preflight"
+"""Among what a run stages: tables' files and entries end otherwise."""
+
+
+def stage_preflight(storage: Storage, run_id: str, found: Preflight) -> None:
+    """Leave what the executor found for the run's steps, in whatever process they are."""
+    with storage.stage(run_id, _PREFLIGHT_FILE) as file:
+        file.write(found.model_dump_json().encode())
 
 
 class FoundEntry:
@@ -50,6 +62,7 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
     )
 
     _held: HeldRun | None = PrivateAttr(default=None)
+    _preflight: Preflight | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Learn whether an executor of ours publishes the run."""
@@ -62,6 +75,22 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
     def open_log(self, run_id: str) -> ExportLog:
         """export.log, beside the files."""
         return ExportLog(Path(self.output) / LOG_FILE, run_id, progress_rows=self.progress_rows)
+
+    def preflight(self) -> Preflight | None:
+        """What the run's executor found before the first row; None without an executor of ours."""
+        if self._preflight is None and self._held is not None:
+            with self.storage().open(_PREFLIGHT_FILE, self._held.run_id) as file:
+                self._preflight = Preflight.model_validate_json(file.read())
+        return self._preflight
+
+    def table_of_run(self, loaded: PlannedTable) -> PlannedTable:
+        """The table as the database has it in the run's snapshot; raises what keeps this run from reading it."""
+        found = self.preflight()
+        if found is None:
+            return loaded
+        if refusal := found.refusals.get(loaded.name):
+            raise refusal.error()
+        return found.tables[loaded.name]
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Drain the asset's stream into its file."""
@@ -80,7 +109,10 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
             entry = self._write(context, obj, storage)
             if self._held is None:
                 self._publish(context.run_id, obj, storage)
-        context.add_output_metadata(materialization_metadata(entry, uri=storage.uri(entry.file)))
+        metadata = materialization_metadata(entry, uri=storage.uri(entry.file))
+        if drift := self._describe_drift(entry):
+            metadata["drift"] = drift
+        context.add_output_metadata(metadata)
 
     def load_input(self, context: dg.InputContext) -> TableRows:
         """The upstream table's rows: as this run staged them, else as published."""
@@ -104,6 +136,13 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
                 path=storage.location,
             )
         return FoundEntry(published.tables[name], None)
+
+    def _describe_drift(self, entry: TableEntry) -> str:
+        """What of this table had changed since the definitions were loaded."""
+        found = self.preflight()
+        changes = found.drift if found else []
+        key = (entry.schema_, entry.table)
+        return "\n".join(c.describe() for c in changes if (c.schema_, c.table) == key)
 
     def _write(
         self, context: dg.OutputContext, export: TableExport, storage: Storage

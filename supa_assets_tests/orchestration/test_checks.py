@@ -53,9 +53,11 @@ def test_a_check_passes_on_the_earlier_export_after_a_run_that_published_nothing
     project: Project, instance: dg.DagsterInstance
 ) -> None:
     project.run(instance)
-    plan = project.plan()
-    project.execute("INSERT INTO organizations VALUES (21, 'late', 0); DROP TABLE profiles")
-    assert not project.run(instance, plan=plan).is_success
+    project.execute(
+        "INSERT INTO organizations VALUES (21, 'late', 0);"
+        "ALTER TABLE profiles ADD broken int GENERATED ALWAYS AS (1 / (organization_id - 5)) VIRTUAL"
+    )
+    assert not project.run(instance).is_success
     checks = project.verify(instance)
 
     assert checks["organizations"].passed

@@ -54,12 +54,12 @@ def begin(process: subprocess.Popen[str]) -> None:
 
 @contextmanager
 def waiting_export(project: Project, mode: str) -> Iterator[subprocess.Popen[str]]:
-    """An export that is stuck at `profiles`, which another transaction has locked."""
+    """An export that is stuck at `profiles`: the table it has locked itself, but not the index that it plans with."""
     with (
         export_program(project, mode) as process,
         psycopg.connect(project.superuser_url) as blocker,
     ):
-        blocker.execute("LOCK TABLE profiles IN ACCESS EXCLUSIVE MODE")
+        blocker.execute("REINDEX INDEX profiles_pkey")
         begin(process)
         wait_until(lambda: waits_for_lock(project), timeout_s=60)
         yield process
@@ -92,6 +92,27 @@ def test_a_signal_ends_the_run_at_once_and_nothing_is_left(
     wait_until(lambda: project.open_transactions() == 0, timeout_s=5)
     (run,) = instance.get_runs(limit=1)
     assert run.is_failure_or_canceled
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_that_waits_for_its_locks(
+    project: Project, instance: dg.DagsterInstance, signal_number: signal.Signals
+) -> None:
+    with (
+        export_program(project, "in_process") as process,
+        psycopg.connect(project.superuser_url) as blocker,
+    ):
+        blocker.execute("LOCK TABLE profiles IN ACCESS EXCLUSIVE MODE")
+        begin(process)
+        wait_until(lambda: waits_for_lock(project), timeout_s=60)
+        process.send_signal(signal_number)
+        output, _ = process.communicate(timeout=20)
+
+        assert "interrupted=True success=False" in output
+        assert "Traceback" not in output
+    wait_until(lambda: project.open_transactions() == 0, timeout_s=5)
+    assert project.entries() == {}
+    assert project.staged() == []
 
 
 def test_a_killed_executor_takes_its_step_processes_and_the_next_run_clears_up(

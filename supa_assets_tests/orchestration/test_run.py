@@ -93,9 +93,11 @@ def test_a_selection_replaces_its_own_tables_only(
 
 
 def test_the_first_failed_table_stops_the_run_and_nothing_is_published(
-    unreadable_parent: Project, instance: dg.DagsterInstance
+    make_project: Callable[..., Project], instance: dg.DagsterInstance
 ) -> None:
-    result = unreadable_parent.run(instance)
+    broken = "ALTER TABLE parents ADD broken int GENERATED ALWAYS AS (1 / (id - 2)) VIRTUAL;"
+    project = make_project(FAMILY + broken)
+    result = project.run(instance)
 
     assert not result.is_success
     assert not result.is_interrupted
@@ -103,10 +105,25 @@ def test_the_first_failed_table_stops_the_run_and_nothing_is_published(
     parents = result.tables["parents"]
     assert parents.status == "failed"
     assert parents.error is not None
-    assert 'may not read "public.parents"' in parents.error
-    assert "\nHINT: GRANT" in parents.error
+    assert 'reading "public.parents" failed: division by zero' in parents.error
+    assert "\nHINT: " in parents.error
     assert "Traceback" not in parents.error
     assert result.tables["children"].status == "skipped"
+    assert project.entries() == {}
+    assert project.staged() == []
+    assert project.open_transactions() == 0
+
+
+def test_what_can_not_be_read_stops_the_run_before_the_first_row(
+    unreadable_parent: Project, instance: dg.DagsterInstance
+) -> None:
+    result = unreadable_parent.run(instance)
+
+    assert not result.is_success
+    assert result.error is not None
+    assert 'may not read "public.parents"' in result.error
+    assert "\nHINT: GRANT" in result.error
+    assert {table.status for table in result.tables.values()} == {"skipped"}
     assert unreadable_parent.entries() == {}
     assert unreadable_parent.staged() == []
     assert unreadable_parent.open_transactions() == 0
@@ -135,7 +152,7 @@ def test_a_failed_run_leaves_the_earlier_export_as_it_was(
     result = project.run(instance, plan=plan)
 
     assert not result.is_success
-    assert "HINT" in (result.tables["event_logs"].error or "")
+    assert '"public.event_logs" is no longer in the database' in (result.error or "")
     assert project.files() == before
 
 

@@ -1,5 +1,20 @@
 -- Tables and partitioned tables of the schemas in $schemas, and the relations named one by one in $named.
--- Leaf partitions are read through their root; what belongs to an extension isn't the user's.
+-- Leaf partitions are read through their root. What belongs to an extension isn't the user's, unless it lies in one of
+-- $platform_schemas: cron.job and vault.secrets are tables of extensions.
+WITH RECURSIVE below(root, oid) AS (
+    -- pg_partition_tree() would wait for who has locked a leaf.
+    SELECT i.inhparent, i.inhrelid
+    FROM pg_catalog.pg_inherits AS i
+    JOIN pg_catalog.pg_class AS p ON p.oid = i.inhrelid AND p.relispartition
+    UNION ALL
+    SELECT below.root, i.inhrelid FROM below JOIN pg_catalog.pg_inherits AS i ON i.inhparent = below.oid
+),
+held AS MATERIALIZED (
+    -- Asking for the size of what another session has locked exclusively would wait for it.
+    SELECT l.relation AS oid
+    FROM pg_catalog.pg_locks AS l
+    WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+)
 SELECT
     c.oid::pg_catalog.int8                                    AS relation_id,
     n.nspname                                                 AS schema_name,
@@ -14,21 +29,21 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (
     -- reltuples is -1 where nothing was ever analyzed; as the planner does, it is scaled to today's number of pages.
     SELECT
-        CASE WHEN bool_or(s.reltuples < 0 AND s.heap_bytes > 0) THEN NULL
+        CASE WHEN bool_or(s.is_held OR s.reltuples < 0 AND s.heap_bytes > 0) THEN NULL
              ELSE sum(CASE WHEN s.relpages > 0
                            THEN s.reltuples / s.relpages * (s.heap_bytes / s.page_bytes)
                            ELSE greatest(s.reltuples, 0) END)::pg_catalog.int8
         END                                                   AS estimated_row_count,
         sum(s.table_bytes)::pg_catalog.int8                   AS byte_count
     FROM (
-        SELECT p.reltuples, p.relpages,
-               coalesce(pg_catalog.pg_relation_size(p.oid), 0) AS heap_bytes,
-               coalesce(pg_catalog.pg_table_size(p.oid), 0)    AS table_bytes,
+        SELECT p.reltuples, p.relpages, h.is_held,
+               CASE WHEN NOT h.is_held THEN coalesce(pg_catalog.pg_relation_size(p.oid), 0) END AS heap_bytes,
+               CASE WHEN NOT h.is_held THEN coalesce(pg_catalog.pg_table_size(p.oid), 0) END    AS table_bytes,
                pg_catalog.current_setting('block_size')::pg_catalog.int4 AS page_bytes
-        FROM pg_catalog.pg_class AS p
+        FROM (SELECT c.oid UNION ALL SELECT below.oid FROM below WHERE below.root = c.oid) AS part
+        JOIN pg_catalog.pg_class AS p ON p.oid = part.oid
+        CROSS JOIN LATERAL (SELECT p.oid IN (SELECT held.oid FROM held) AS is_held) AS h
         WHERE p.relkind <> 'p'
-          AND (p.oid = c.oid
-               OR c.relkind = 'p' AND p.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid)))
     ) AS s
 ) AS storage
 LEFT JOIN LATERAL (
@@ -42,8 +57,8 @@ WHERE c.relkind IN ('r', 'p')
   AND NOT c.relispartition
   AND c.relpersistence <> 't'
   AND (n.nspname = ANY (%(schemas)s) OR n.nspname || '.' || c.relname = ANY (%(named)s))
-  AND NOT EXISTS (
+  AND (n.nspname = ANY (%(platform_schemas)s) OR NOT EXISTS (
       SELECT FROM pg_catalog.pg_depend AS d
       WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e'
-  )
+  ))
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
