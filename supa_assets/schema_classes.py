@@ -1,7 +1,7 @@
 """Which of Supabase's schemas hold the user's data, which the platform's, and which nobody's.
 
-Facts of November 2026, from the sources of Supabase's cli, auth, storage and postgres. A schema that isn't named here is
-the user's.
+Facts of November 2026, from the sources of Supabase's cli, auth, storage and postgres. A schema that isn't named here
+is the user's.
 """
 
 from __future__ import annotations

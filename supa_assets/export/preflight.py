@@ -34,7 +34,16 @@ from supa_assets.settings import Settings
 if TYPE_CHECKING:
     from supa_assets.export.source import SnapshotHold
 
-__all__ = ["Preflight", "Refusal", "Relation", "Survey", "preflight", "survey"]
+__all__ = [
+    "Preflight",
+    "Refusal",
+    "Relation",
+    "Survey",
+    "preflight",
+    "read_tables",
+    "renew",
+    "survey",
+]
 
 _MOST_NAMED = 20
 
@@ -151,6 +160,22 @@ def preflight(
         raise explain_query_error(error, hold.address) from None
 
 
+def read_tables(hold: SnapshotHold, settings: Settings) -> dict[RelationName, PlannedTable]:
+    """The tables as the database has them in the hold's snapshot."""
+    source = hold.address.describe()
+    try:
+        catalog = read_catalog(hold.connection, settings, source=source)
+    except psycopg.Error as error:
+        raise explain_query_error(error, hold.address) from None
+    return {(t.schema_name, t.table): t for t in plan_export(catalog, settings).tables}
+
+
+def renew(loaded: PlannedTable, fresh: PlannedTable) -> PlannedTable:
+    """The table as the database has it, under the name and the place that the graph gives it."""
+    names = ("name", "file", "level", "depends_on")
+    return fresh.model_copy(update={name: getattr(loaded, name) for name in names})
+
+
 def survey(connection: psycopg.Connection[Any]) -> Survey:
     """Ask for every relation. The connection must be in a transaction with a snapshot."""
     relations = {
@@ -195,12 +220,11 @@ class _Comparison:
     def __init__(
         self, hold: SnapshotHold, loaded: ExportPlan, settings: Settings, selected: Collection[str]
     ) -> None:
-        catalog = read_catalog(hold.connection, settings, source=loaded.source)
         self._hold = hold
         self._settings = settings
         self._selected = set(selected)
         self._loaded = {(t.schema_name, t.table): t for t in loaded.tables}
-        self._fresh = {(t.schema_name, t.table): t for t in plan_export(catalog, settings).tables}
+        self._fresh = read_tables(hold, settings)
         self._survey = survey(hold.connection)
 
     def result(self) -> Preflight:
@@ -213,7 +237,7 @@ class _Comparison:
         readable = {relation: wanted[relation] for relation in wanted if relation not in refusals}
         return Preflight(
             tables={
-                table.name: _renew(table, self._fresh[relation])
+                table.name: renew(table, self._fresh[relation])
                 for relation, table in readable.items()
             },
             refusals={wanted[relation].name: refusal for relation, refusal in refusals.items()},
@@ -281,12 +305,6 @@ class _Comparison:
                 yield DriftEntry(schema_=key[0], table=key[1], change="table dropped")
             elif key in self._fresh:
                 yield from _compare(table, self._fresh[key])
-
-
-def _renew(loaded: PlannedTable, fresh: PlannedTable) -> PlannedTable:
-    """The table as the database has it, under the name and the place that the graph gives it."""
-    names = ("name", "file", "level", "depends_on")
-    return fresh.model_copy(update={name: getattr(loaded, name) for name in names})
 
 
 def _compare(loaded: PlannedTable, fresh: PlannedTable) -> Iterator[DriftEntry]:

@@ -26,7 +26,14 @@ from supa_assets.export.metadata import (
 from supa_assets.export.storage import Publication, Storage
 from supa_assets.export.write import ENTRY_SUFFIX
 
-__all__ = ["Findings", "check_target", "list_snapshots", "publish_run", "read_metadata"]
+__all__ = [
+    "Findings",
+    "check_target",
+    "list_snapshots",
+    "publish_run",
+    "read_metadata",
+    "without_replaced",
+]
 
 
 @dataclass(frozen=True)
@@ -89,11 +96,12 @@ def publish_run(
 
     def merge(data: bytes | None) -> Publication:
         published = None if data is None else _parse(data, storage)
-        kept: dict[str, TableEntry] = {}
+        kept: Mapping[str, TableEntry] = {}
         if published is not None and not replaces_all:
             _refuse_other_database(published.source_database, source, storage)
-            kept = _without_replaced(published.tables, entries)
-        metadata = _compose(published, kept | entries, source, server, session, findings)
+            kept = without_replaced(published.tables, entries)
+        tables = {**kept, **entries}
+        metadata = _compose(published, tables, source, server, session, findings)
         merged.append(metadata)
         return Publication(
             metadata=metadata.to_json(),
@@ -168,7 +176,7 @@ def _read_entry(storage: Storage, run_id: str, file: str) -> TableEntry:
         ) from None
 
 
-def _without_replaced(
+def without_replaced(
     published: Mapping[str, TableEntry], new: Mapping[str, TableEntry]
 ) -> dict[str, TableEntry]:
     """Entries that stay: those of other relations, in other files (which may not tell capitals apart).

@@ -10,6 +10,7 @@ from supa_assets.export.plan import ExportPlan
 from supa_assets.orchestration.assets import build_table_asset
 from supa_assets.orchestration.checks import build_table_check
 from supa_assets.orchestration.executor import build_executor
+from supa_assets.orchestration.export_metadata import build_export_asset
 from supa_assets.orchestration.io_manager import IO_MANAGER_KEY, JsonFileIOManager
 from supa_assets.orchestration.jobs import build_export_job, build_nightly_schedule
 from supa_assets.orchestration.resource import SUPABASE_KEY, SupabaseResource
@@ -48,6 +49,7 @@ def build_definitions(
         build_table_check(table=table, position=position)
         for position, table in enumerate(plan.tables)
     ]
+    assets.append(build_export_asset(plan=plan, storage=storage, has_dependencies=has_dependencies))
     job = build_export_job(assets)
     return dg.Definitions(
         assets=assets,

@@ -36,6 +36,7 @@ from supa_assets.export.preflight import Preflight, preflight
 from supa_assets.export.publish import check_target, publish_run
 from supa_assets.export.source import SnapshotHold, SourceDatabase
 from supa_assets.export.storage import Storage
+from supa_assets.orchestration.export_metadata import EXPORT_ASSET, report_export
 from supa_assets.orchestration.failures import explain_step_failure, was_interrupted
 from supa_assets.orchestration.io_manager import (
     IO_MANAGER_KEY,
@@ -166,7 +167,7 @@ class OneSnapshotExecutor(dg.Executor):
             if stopped_at:
                 said = f'stopped at "{stopped_at}"; nothing is published'
             else:
-                count = self._publish(run)
+                count = self._publish(run, plan_context.instance)
                 said = f"published {count} of {len(steps.reading)} tables to {run.storage.location}"
             yield DagsterEvent.engine_event(plan_context, said, EngineEventData())
 
@@ -233,7 +234,7 @@ class OneSnapshotExecutor(dg.Executor):
             _wait_for_end(set(multiprocessing.active_children()) - others)
         return None
 
-    def _publish(self, run: _Run) -> int:
+    def _publish(self, run: _Run, instance: dg.DagsterInstance) -> int:
         """Publish the tables that are whole, if any; gives their number.
 
         The loss of the snapshot fails the run also where all its tables were joined to it before.
@@ -252,6 +253,9 @@ class OneSnapshotExecutor(dg.Executor):
             tables=whole,
             findings=run.found.findings(),
         )
+        is_judged = EXPORT_ASSET in run.steps.succeeded and set(whole) == run.steps.tables()
+        if not is_judged:
+            report_export(instance, metadata, self._plan, run_id=run.run_id)
         entries = [metadata.tables[name] for name in whole]
         run.log.published(
             table_count=len(entries),

@@ -137,6 +137,17 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
             )
         return FoundEntry(published.tables[name], None)
 
+    def staged_entries(self) -> dict[str, TableEntry]:
+        """What the run has written so far, by asset name."""
+        if self._held is None:
+            return {}
+        storage, entries = self.storage(), {}
+        for file in storage.staged_files(self._held.run_id):
+            if file.endswith(ENTRY_SUFFIX):
+                with storage.open(file, self._held.run_id) as opened:
+                    entries[file.removesuffix(ENTRY_SUFFIX)] = _parse_entry(opened.read(), file)
+        return entries
+
     def _describe_drift(self, entry: TableEntry) -> str:
         """What of this table had changed since the definitions were loaded."""
         found = self.preflight()

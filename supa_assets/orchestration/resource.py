@@ -12,8 +12,10 @@ from pydantic import Field, PrivateAttr, SecretStr
 
 from supa_assets.export.metadata import ServerEntry, SnapshotEntry, SourceEntry
 from supa_assets.export.plan import PlannedTable
+from supa_assets.export.preflight import read_tables, renew
 from supa_assets.export.source import SourceDatabase, SourceSession
 from supa_assets.export.stream import TableStream
+from supa_assets.naming import RelationName
 from supa_assets.orchestration.orphans import end_with_executor
 from supa_assets.orchestration.run_tags import check_hold, read_held_run
 from supa_assets.settings import load_settings
@@ -51,6 +53,7 @@ class SupabaseResource(dg.ConfigurableResource["SupabaseResource"]):
 
     _snapshot: SnapshotEntry | None = PrivateAttr(default=None)
     _hold: ExitStack = PrivateAttr(default_factory=ExitStack)
+    _current: dict[RelationName, PlannedTable] = PrivateAttr(default_factory=dict)
     _opened: ExitStack = PrivateAttr(default_factory=ExitStack)
     _session: SourceSession | None = PrivateAttr(default=None)
 
@@ -77,6 +80,8 @@ class SupabaseResource(dg.ConfigurableResource["SupabaseResource"]):
         """The table in the run's snapshot; nothing is read before the stream is iterated."""
         check_hold()
         session = self._usable_session()
+        if fresh := self._current.get((table.schema_name, table.table)):
+            table = renew(table, fresh)
         return TableExport(
             session.stream(table),
             source=session.address.describe(),
@@ -91,6 +96,8 @@ class SupabaseResource(dg.ConfigurableResource["SupabaseResource"]):
         self._opened.close()
         database = self.database()
         if self._snapshot is None:
-            self._snapshot = self._hold.enter_context(database.hold_snapshot()).snapshot
+            hold = self._hold.enter_context(database.hold_snapshot())
+            self._snapshot = hold.snapshot
+            self._current = read_tables(hold, database.settings)
         self._session = self._opened.enter_context(database.open_session(self._snapshot))
         return self._session

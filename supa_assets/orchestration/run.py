@@ -29,6 +29,7 @@ from supa_assets.export.storage import LocalFolder
 from supa_assets.naming import CHECK_SUFFIX
 from supa_assets.orchestration.build import build_definitions
 from supa_assets.orchestration.executor import observing_events
+from supa_assets.orchestration.export_metadata import EXPORT_ASSET
 from supa_assets.orchestration.failures import explain_error, explain_step_failure, was_interrupted
 from supa_assets.orchestration.jobs import EXPORT_ALL
 from supa_assets.orchestration.load import carried_plan, carry_plan
@@ -105,7 +106,7 @@ def run_export(
         result = dg.execute_job(
             reconstructable_export(settings, plan, has_dependencies=not keep_going),
             instance=instance,
-            asset_selection=[dg.AssetKey(name) for name in selected],
+            asset_selection=[dg.AssetKey(name) for name in [*selected, EXPORT_ASSET]],
             run_config={
                 "execution": {"config": {"on_failure": "continue" if keep_going else "stop"}},
                 "loggers": {"console": {}},  # the silent one; unnamed, Dagster's own would speak

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
+from supa_assets.naming import CHECK_SUFFIX
+from supa_assets.orchestration.export_metadata import IS_COMPLETE, IS_ONE_SNAPSHOT
 from supa_assets_tests.orchestration.project import Project
 
 
@@ -17,8 +19,12 @@ def test_checks_pass_alone_while_the_database_is_down(
     result = job.execute_in_process(instance=instance)
 
     evaluations = result.get_asset_check_evaluations()
-    assert len(evaluations) == 4
-    assert all(evaluation.passed and evaluation.blocking for evaluation in evaluations)
+    of_files = [e for e in evaluations if e.check_name == CHECK_SUFFIX]
+    assert len(of_files) == 4
+    assert all(evaluation.passed and evaluation.blocking for evaluation in of_files)
+    of_the_whole = [e for e in evaluations if e.check_name != CHECK_SUFFIX]
+    assert {e.check_name for e in of_the_whole} == {IS_COMPLETE, IS_ONE_SNAPSHOT}
+    assert all(evaluation.passed for evaluation in of_the_whole)
 
 
 def test_a_check_names_every_fault_of_a_file_that_was_cut(

@@ -1,0 +1,105 @@
+"""Whether an export is one copy of a database at one instant: what it lacks, and which snapshots it is made of."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from supa_assets.export.metadata import (
+    ExportMetadata,
+    NotExportedEntry,
+    NotExportedReason,
+    SnapshotUse,
+    TableEntry,
+)
+from supa_assets.export.plan import ExportPlan
+from supa_assets.export.publish import list_snapshots
+
+__all__ = ["Consistency", "MissingTable", "judge_export", "judge_published"]
+
+_MOST_NAMED = 10
+_SHOULD_BE_THERE: Collection[NotExportedReason] = (
+    "created since the definitions were loaded",
+    "no privilege",
+    "row-level security",
+    "locked",
+    "failed",
+    "not selected in this run",
+)
+"""Reasons of tables that the settings select."""
+
+
+@dataclass(frozen=True)
+class MissingTable:
+    relation: str
+    """`schema.table`."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """What `metadata.json` says, or will say, of an export as a whole."""
+
+    tables: Mapping[str, TableEntry]
+    missing: list[MissingTable]
+    snapshots: list[SnapshotUse]
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.missing
+
+    @property
+    def is_one_snapshot(self) -> bool:
+        return len(self.snapshots) <= 1
+
+    def describe_missing(self) -> str:
+        """Each missing table with its reason; empty for a complete export."""
+        return "\n".join(f'"{table.relation}" is missing: {table.reason}' for table in self.missing)
+
+    def describe_snapshots(self) -> str:
+        """Each snapshot with its tables; empty where there is one."""
+        if self.is_one_snapshot:
+            return ""
+        names: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for name, entry in self.tables.items():
+            names[entry.snapshot.time, entry.snapshot.id].append(name)
+        lines = [
+            f"snapshot {use.id} of {use.time}: {_shorten(names[use.time, use.id])}"
+            for use in self.snapshots
+        ]
+        return "\n".join(
+            [f"the tables are of {len(lines)} instants and need not match each other", *lines]
+        )
+
+
+def judge_export(
+    tables: Mapping[str, TableEntry], *, plan: ExportPlan, relations: Iterable[NotExportedEntry]
+) -> Consistency:
+    """Judge an export of these tables by the loaded plan, and by what was last found in the database."""
+    exported = {(entry.schema_, entry.table) for entry in tables.values()}
+    reasons: dict[tuple[str, str], str] = {
+        (table.schema_name, table.table): "it was not exported yet" for table in plan.tables
+    }
+    reasons |= {
+        (entry.schema_, entry.name): entry.reason
+        for entry in relations
+        if entry.reason in _SHOULD_BE_THERE
+    }
+    return Consistency(
+        tables=tables,
+        missing=[
+            MissingTable(".".join(key), reasons[key]) for key in sorted(reasons.keys() - exported)
+        ],
+        snapshots=list_snapshots(tables),
+    )
+
+
+def judge_published(metadata: ExportMetadata, plan: ExportPlan) -> Consistency:
+    """Judge what is published."""
+    return judge_export(metadata.tables, plan=plan, relations=metadata.not_exported)
+
+
+def _shorten(names: list[str]) -> str:
+    named = ", ".join(sorted(names)[:_MOST_NAMED])
+    return named if len(names) <= _MOST_NAMED else f"{named} and {len(names) - _MOST_NAMED} more"

@@ -1,0 +1,145 @@
+"""The export as a whole as an asset, metadata.json, with two checks of its own in its one step.
+
+Its step comes after the tables and judges what the run will publish. A run that leaves it out, or doesn't come to it,
+changes the export, too: there the executor reports the same of what it published, so that the UI is never behind.
+"""
+
+# No `from __future__ import annotations` here: Dagster compares a context's annotation with the class itself.
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from supa_assets.errors import ExportFault
+from supa_assets.export.consistency import Consistency, judge_export, judge_published
+from supa_assets.export.metadata import METADATA_FILE, ExportMetadata, NotExportedEntry, TableEntry
+from supa_assets.export.plan import ExportPlan
+from supa_assets.export.publish import read_metadata, without_replaced
+from supa_assets.export.storage import Storage
+from supa_assets.orchestration.failures import failures
+from supa_assets.orchestration.io_manager import IO_MANAGER_KEY, JsonFileIOManager
+
+__all__ = ["EXPORT_ASSET", "build_export_asset", "report_export"]
+
+EXPORT_ASSET = "export_metadata"
+IS_COMPLETE = "export_is_complete"
+IS_ONE_SNAPSHOT = "export_is_of_one_snapshot"
+
+_KEY = dg.AssetKey(EXPORT_ASSET)
+_CHECKS = (
+    (
+        IS_COMPLETE,
+        "Every table that the settings select is in the export, also one created since the definitions were loaded.",
+    ),
+    (IS_ONE_SNAPSHOT, "All tables were read in one MVCC snapshot: they match each other."),
+)
+
+
+def build_export_asset(
+    *, plan: ExportPlan, storage: Storage, has_dependencies: bool = True
+) -> dg.AssetsDefinition:
+    """The asset of metadata.json; it depends on every table, so that it closes the graph and each run."""
+    names = [table.name for table in plan.tables]
+
+    @dg.multi_asset(
+        name=EXPORT_ASSET,
+        specs=[
+            dg.AssetSpec(
+                _KEY,
+                deps=names if has_dependencies else (),
+                description=f"{METADATA_FILE}: what the export holds, in which order it goes back, and what it lacks.",
+                group_name="export",
+                kinds={"json"},
+                metadata={"dagster/uri": storage.uri(METADATA_FILE)},
+            )
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(name, asset=_KEY, description=said) for name, said in _CHECKS
+        ],
+        can_subset=True,  # so that the checks can be run alone
+        op_tags={"dagster/priority": str(-2 * len(names) - 2)},
+        required_resource_keys={IO_MANAGER_KEY},
+    )
+    def export_metadata(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        files: JsonFileIOManager = getattr(context.resources, IO_MANAGER_KEY)
+        with failures():
+            judged = _judge_run(files, plan)
+        if context.selected_asset_keys:
+            yield dg.MaterializeResult(asset_key=_KEY, metadata=_metadata(judged))
+        for result in _results(judged):
+            if result.check_name in {key.name for key in context.selected_asset_check_keys}:
+                yield result
+
+    return export_metadata
+
+
+def report_export(
+    instance: dg.DagsterInstance, metadata: ExportMetadata, plan: ExportPlan, *, run_id: str
+) -> None:
+    """Report what a run published that didn't execute the asset's own step."""
+    judged = judge_published(metadata, plan)
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(_KEY, metadata={**_metadata(judged), "run_id": run_id})
+    )
+    for result in _results(judged):
+        assert result.check_name is not None
+        instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=_KEY,
+                check_name=result.check_name,
+                passed=result.passed,
+                severity=result.severity,
+                description=result.description,
+                metadata=result.metadata,
+            )
+        )
+
+
+def _judge_run(files: JsonFileIOManager, plan: ExportPlan) -> Consistency:
+    """What will be published: this run's tables, and those of the earlier export that it doesn't replace."""
+    published = read_metadata(files.storage())
+    tables: dict[str, TableEntry] = dict(published.tables) if published else {}
+    relations: list[NotExportedEntry] = list(published.not_exported) if published else []
+    if (found := files.preflight()) is None:
+        if published is None:
+            raise ExportFault(
+                f'"{files.storage().location}" holds no export',
+                hint="materialize the assets first.",
+                path=files.storage().location,
+            )
+        return judge_export(tables, plan=plan, relations=relations)
+    staged = files.staged_entries()
+    replaces_all = staged.keys() >= {table.name for table in plan.tables}
+    kept: Mapping[str, TableEntry] = {} if replaces_all else without_replaced(tables, staged)
+    return judge_export({**kept, **staged}, plan=plan, relations=found.findings().relations)
+
+
+def _results(judged: Consistency) -> list[dg.AssetCheckResult]:
+    return [
+        dg.AssetCheckResult(
+            check_name=IS_COMPLETE,
+            asset_key=_KEY,
+            passed=judged.is_complete,
+            description=judged.describe_missing() or None,
+            metadata={"missing": [table.relation for table in judged.missing]},
+        ),
+        dg.AssetCheckResult(
+            check_name=IS_ONE_SNAPSHOT,
+            asset_key=_KEY,
+            passed=judged.is_one_snapshot,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=judged.describe_snapshots() or None,
+            metadata={"snapshots": len(judged.snapshots)},
+        ),
+    ]
+
+
+def _metadata(judged: Consistency) -> dict[str, Any]:
+    entries = judged.tables.values()
+    return {
+        "tables": len(entries),
+        "rows": sum(entry.row_count for entry in entries),
+        "dagster/size_bytes": sum(entry.byte_count for entry in entries),
+        "snapshots": len(judged.snapshots),
+        "missing": [table.relation for table in judged.missing],
+    }

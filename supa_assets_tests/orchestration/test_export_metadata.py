@@ -1,0 +1,147 @@
+"""The export as a whole: an asset with two checks of its own, true after every run."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+from dagster import AssetCheckKey
+
+from supa_assets.orchestration.executor import observing_events
+from supa_assets.orchestration.export_metadata import EXPORT_ASSET, IS_COMPLETE, IS_ONE_SNAPSHOT
+from supa_assets_tests.orchestration.project import Project
+
+
+def latest_check(instance: dg.DagsterInstance, name: str) -> dg.AssetCheckEvaluation:
+    """As the UI shows it."""
+    key = AssetCheckKey(dg.AssetKey(EXPORT_ASSET), name)
+    summary = instance.event_log_storage.get_asset_check_summary_records([key])[key]
+    record = summary.last_check_execution_record
+    assert record is not None
+    assert record.event is not None
+    assert record.event.dagster_event is not None
+    evaluation = record.event.dagster_event.event_specific_data
+    assert isinstance(evaluation, dg.AssetCheckEvaluation)
+    return evaluation
+
+
+def test_a_run_of_all_tables_is_complete_and_of_one_snapshot(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    result = project.run(instance)
+
+    assert result.is_success
+    metadata = project.metadata()
+    assert metadata is not None
+    assert metadata.is_one_snapshot
+    (snapshot,) = metadata.snapshots
+    assert (snapshot.table_count, snapshot.run_ids) == (4, [result.run_id])
+    assert metadata.not_exported == []
+    assert latest_check(instance, IS_COMPLETE).passed
+    assert latest_check(instance, IS_ONE_SNAPSHOT).passed
+    records = instance.fetch_materializations(dg.AssetKey(EXPORT_ASSET), limit=5).records
+    assert [record.run_id for record in records] == [result.run_id]
+
+
+def test_a_run_of_some_tables_over_an_older_export_shows_as_such(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    project.run(instance)
+    project.run(instance, select=["badges"])
+
+    metadata = project.metadata()
+    assert metadata is not None
+    assert not metadata.is_one_snapshot
+    assert [snapshot.table_count for snapshot in metadata.snapshots] == [3, 1]
+    check = latest_check(instance, IS_ONE_SNAPSHOT)
+    assert not check.passed
+    assert check.severity is dg.AssetCheckSeverity.WARN
+    assert "event_logs, organizations, profiles" in (check.description or "")
+    assert latest_check(instance, IS_COMPLETE).passed
+
+
+def test_a_run_without_the_assets_own_step_is_judged_too(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    project.run(instance)
+    job = project.definitions().resolve_job_def("export_all")
+    assert latest_check(instance, IS_ONE_SNAPSHOT).passed
+    from supa_assets.orchestration.run import reconstructable_export
+
+    dg.execute_job(
+        reconstructable_export(project.settings(), project.plan(), has_dependencies=True),
+        instance=instance,
+        asset_selection=[dg.AssetKey("badges")],
+    )
+
+    assert job.name == "export_all"
+    assert not latest_check(instance, IS_ONE_SNAPSHOT).passed
+
+
+def test_a_table_created_since_the_definitions_were_loaded_is_missing_and_named(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    plan = project.plan()
+    project.execute("CREATE TABLE newcomers (id int)")
+    result = project.run(instance, plan=plan)
+
+    assert result.is_success
+    check = latest_check(instance, IS_COMPLETE)
+    assert not check.passed
+    assert check.severity is dg.AssetCheckSeverity.ERROR
+    assert check.description == (
+        '"public.newcomers" is missing: created since the definitions were loaded'
+    )
+    metadata = project.metadata()
+    assert metadata is not None
+    (entry,) = metadata.not_exported
+    assert (entry.name, entry.reason) == ("newcomers", check.description.partition(": ")[2])
+    assert [change.describe() for change in metadata.drift] == ['"public.newcomers": table added']
+
+
+def test_a_failed_table_is_missing_with_its_reason(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    project.execute("ALTER TABLE badges ADD broken int GENERATED ALWAYS AS (1 / (id - 2)) VIRTUAL")
+    result = project.run(instance, keep_going=True)
+
+    assert not result.is_success
+    metadata = project.metadata()
+    assert metadata is not None
+    assert {entry.name: entry.reason for entry in metadata.not_exported} == {"badges": "failed"}
+    check = latest_check(instance, IS_COMPLETE)
+    assert (check.passed, check.description) == (False, '"public.badges" is missing: failed')
+
+
+@pytest.mark.parametrize("mode", ["in_process", "multiprocess"])
+def test_a_column_added_since_the_definitions_were_loaded_is_exported_and_told(
+    project: Project, instance: dg.DagsterInstance, mode: str
+) -> None:
+    plan = project.plan()
+    project.execute("ALTER TABLE badges ADD colour text DEFAULT 'red', DROP label")
+    from supa_assets.orchestration.run import run_export
+
+    result = run_export(project.settings(executor=mode), plan, instance=instance)
+
+    assert result.is_success
+    assert project.rows("badges") == [{"id": 1, "colour": "red"}, {"id": 2, "colour": "red"}]
+    (record,) = instance.fetch_materializations(dg.AssetKey("badges"), limit=1).records
+    assert record.asset_materialization is not None
+    told = str(record.asset_materialization.metadata["drift"].value).splitlines()
+    assert sorted(told) == [
+        '"public.badges": column added "colour" (text)',
+        '"public.badges": column dropped "label" (text)',
+    ]
+
+
+def test_a_table_whose_file_failed_its_check_is_not_called_exported(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    def corrupt(run_id: str, event: dg.DagsterEvent) -> None:
+        if event.is_step_success and event.step_key == "badges":
+            path = project.output / ".supa-assets" / run_id / "badges.json"
+            path.write_bytes(path.read_bytes().replace(b"first", b"worst"))
+
+    with observing_events(corrupt):
+        project.run(instance, keep_going=True)
+
+    assert latest_check(instance, IS_COMPLETE).description == '"public.badges" is missing: failed'
