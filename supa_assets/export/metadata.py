@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, Field, ValidationError
 
 from supa_assets.errors import ExportFault
+from supa_assets.export.entry import ENTRY_CONFIG
+from supa_assets.export.structure import StructureEntry
 
 __all__ = [
     "FORMAT_VERSION",
@@ -40,14 +41,7 @@ METADATA_FILE = "metadata.json"
 
 
 class _Entry(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        validate_by_alias=True,
-        validate_by_name=True,
-        serialize_by_alias=True,
-        extra="allow",
-        frozen=True,
-    )
+    model_config = ENTRY_CONFIG
 
 
 class ColumnEntry(_Entry):
@@ -239,6 +233,8 @@ class ExportMetadata(_Entry):
     not_included: NotIncludedEntry | None = None
     drift: list[DriftEntry] = []
     """What the latest run found changed since its definitions were loaded."""
+    structure: StructureEntry | None = None
+    """What a way back needs besides rows; absent where no run of an executor that looks wrote it."""
 
     def to_json(self) -> bytes:
         """The file's bytes: two-space indent, a newline at the end, the same for the same content."""

@@ -27,6 +27,8 @@ from supa_assets.export.metadata import (
 )
 from supa_assets.export.plan import ExportPlan, PlannedTable, plan_export
 from supa_assets.export.publish import Findings
+from supa_assets.export.read_structure import read_structure
+from supa_assets.export.structure import StructureEntry
 from supa_assets.naming import RelationName
 from supa_assets.schema_classes import SchemaClass, classify_schema
 from supa_assets.settings import Settings
@@ -115,6 +117,8 @@ class Preflight(BaseModel):
     """The run's own, as they are to be named should they fail."""
     not_included: NotIncludedEntry
     drift: list[DriftEntry]
+    structure: StructureEntry
+    """Of the run's tables, for the way back."""
 
     @property
     def missing(self) -> list[str]:
@@ -130,7 +134,7 @@ class Preflight(BaseModel):
         relations = sorted(
             [*self.relations, *self.exported], key=lambda entry: (entry.schema_, entry.name)
         )
-        return Findings(relations, self.not_included, self.drift)
+        return Findings(relations, self.not_included, self.drift, self.structure)
 
     def refuse(self) -> None:
         """Raise one error for all tables that can't be read, with all that would mend it; none, no error."""
@@ -253,6 +257,9 @@ class _Comparison:
             ],
             not_included=self._survey.not_included,
             drift=list(self._find_drift(wanted)),
+            structure=read_structure(
+                self._hold.connection, {table.name: key for key, table in readable.items()}
+            ),
         )
 
     def _refuse(self, wanted: Mapping[RelationName, PlannedTable]) -> dict[RelationName, Refusal]:

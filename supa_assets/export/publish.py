@@ -24,6 +24,7 @@ from supa_assets.export.metadata import (
     TableEntry,
 )
 from supa_assets.export.storage import Publication, Storage
+from supa_assets.export.structure import StructureEntry, merge_structures
 from supa_assets.export.write import ENTRY_SUFFIX
 
 __all__ = [
@@ -44,6 +45,7 @@ class Findings:
     """All that the run doesn't export; and what it does, to be named as failed where that doesn't come to be."""
     not_included: NotIncludedEntry
     drift: Collection[DriftEntry]
+    structure: StructureEntry | None = None
 
 
 def read_metadata(storage: Storage) -> ExportMetadata | None:
@@ -239,6 +241,11 @@ def _compose(
         not_exported=_without_exported(findings.relations, tables) if findings else [],
         not_included=findings.not_included if findings else None,
         drift=list(findings.drift) if findings else [],
+        structure=merge_structures(
+            published.structure if published else None,
+            findings.structure if findings else None,
+            tables,
+        ),
         **unknown,
     )
 
