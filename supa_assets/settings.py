@@ -14,16 +14,32 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 from supa_assets.errors import SettingsError
+from supa_assets.schema_classes import PLATFORM_SCHEMAS, classify_schema
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-__all__ = ["DATABASE_URL_VARIABLE", "SETTINGS_FILE", "Settings", "load_settings"]
+__all__ = [
+    "DATABASE_URL_VARIABLE",
+    "SETTINGS_FILE",
+    "Settings",
+    "TableForms",
+    "ValueForms",
+    "load_settings",
+]
 
 DATABASE_URL_VARIABLE = "SUPABASE_DB_URL"
 SETTINGS_FILE = "supa-assets.toml"
@@ -49,10 +65,42 @@ def _split_list(value: object) -> object:
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_list)]
 
 
-class Settings(BaseModel):
-    """What a user can set. Frozen: a run has one set of settings."""
+class ValueForms(BaseModel):
+    """How rows and values of one table stand in its file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    order: Literal["primary_key", "physical"] = "primary_key"
+    """Rows sorted by the primary key, where there is one; or as they lie in the table, which spares a sort."""
+    int8: Literal["string", "number"] = "string"
+    """As numbers, values beyond 2^53 - 1 are read wrong by JavaScript and other readers with doubles."""
+    timestamps: Literal["utc", "naive"] = "utc"
+    """`timestamp` without a time zone: with `+00:00` after it, or as it is."""
+    bytea: Literal["hex", "base64"] = "hex"
+    """PostgreSQL reads hex back by itself; base64 is a third shorter."""
+
+
+class TableForms(BaseModel):
+    """A section `[tables."schema.table"]`: what differs for one table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    order: Literal["primary_key", "physical"] | None = None
+    int8: Literal["string", "number"] | None = None
+    timestamps: Literal["utc", "naive"] | None = None
+    bytea: Literal["hex", "base64"] | None = None
+
+
+def _as_pairs(value: object) -> object:
+    """Settings are hashed, hence no dict in them."""
+    return tuple(value.items()) if isinstance(value, Mapping) else value
+
+
+Tables = Annotated[tuple[tuple[str, TableForms], ...], BeforeValidator(_as_pairs)]
+
+
+class Settings(ValueForms):
+    """What a user can set. Frozen: a run has one set of settings."""
 
     database_url: SecretStr | None = None
     """From SUPABASE_DB_URL only, never from a file that might be committed."""
@@ -82,6 +130,48 @@ class Settings(BaseModel):
     executor: Literal["in_process", "multiprocess"] = "in_process"
     state: Path | None = None
     """Folder of the last known catalogue; `$DAGSTER_HOME/supa_assets` or `.dagster/supa_assets`."""
+    tables: Tables = ()
+    """By `schema.table`: sections of supa-assets.toml with an order and forms of values of their own."""
+
+    @field_validator("schemas")
+    @classmethod
+    def _refuse_internal_schemas(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        internal = [name for name in names if classify_schema(name) == "internal"]
+        if internal:
+            raise ValueError(f'schema "{internal[0]}" is PostgreSQL\'s or Supabase\'s own')
+        return names
+
+    @field_validator("platform_schemas")
+    @classmethod
+    def _refuse_other_schemas(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        other = [name for name in names if name not in PLATFORM_SCHEMAS]
+        if other:
+            raise ValueError(f'"{other[0]}" is none of {", ".join(PLATFORM_SCHEMAS)}')
+        return names
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _require_dots(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            if "." not in pattern:
+                raise ValueError(f'"{pattern}" has no dot; write schema.table, or *.{pattern}')
+        return patterns
+
+    @field_validator("tables")
+    @classmethod
+    def _require_dots_of_tables(
+        cls, tables: tuple[tuple[str, TableForms], ...]
+    ) -> tuple[tuple[str, TableForms], ...]:
+        for name, _ in tables:
+            if "." not in name:
+                raise ValueError(f'"{name}" has no dot; write [tables."schema.table"]')
+        return tables
+
+    def forms(self, schema: str, table: str) -> ValueForms:
+        """Order and forms of values of one table: its own section's, else those of all."""
+        own = dict(self.tables).get(f"{schema}.{table}") or TableForms()
+        names = ValueForms.model_fields
+        return ValueForms(**{n: getattr(own, n) or getattr(self, n) for n in names})
 
     def state_folder(self) -> Path:
         """Where the last known catalogue is kept."""
@@ -128,10 +218,25 @@ def load_settings(
         first = error.errors(include_url=False, include_input=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
         raise SettingsError(
-            f'setting "{name}" is not valid: {first["msg"].lower()}',
+            f'setting "{_place(first["loc"], given)}" is not valid: {_lower(first["msg"])}',
             hint=f"mend it where it is set: {_PREFIX}{name.upper()} or {SETTINGS_FILE};"
             " docs/CONFIGURATION.md lists what each takes.",
         ) from None
+
+
+def _place(location: tuple[int | str, ...], given: Mapping[str, Any]) -> str:
+    """The setting's name; within `tables` the section's and the key's, too."""
+    tables = given.get("tables")
+    if location[:1] == ("tables",) and len(location) > 1 and isinstance(tables, Mapping):
+        section = list(tables)[int(location[1])]
+        return ".".join(["tables", f'"{section}"', *map(str, location[3:])])
+    return str(location[0])
+
+
+def _lower(message: str) -> str:
+    """Pydantic's message in this project's way; what it quotes keeps its capitals."""
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
 
 
 def _from_environment(environment: Mapping[str, str] | None, folder: Path) -> dict[str, Any]:

@@ -12,14 +12,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from supa_assets.export.catalog import Type
+from supa_assets.settings import ValueForms
 
 __all__ = ["Cast", "ColumnEncoding", "Encoding", "encode_type", "holds_raw_json"]
 
 Encoding = Literal[
-    "boolean", "number", "string", "timestamp", "json", "array", "text-array", "object"
+    "boolean", "number", "string", "base64", "timestamp", "json", "array", "text-array", "object"
 ]
 Cast = Literal[
-    "text", "varchar", "numeric", "timestamptz", "text[]", "varchar[]", "numeric[]", "timestamptz[]"
+    "text",
+    "varchar",
+    "numeric",
+    "timestamptz",
+    "text[]",
+    "varchar[]",
+    "numeric[]",
+    "timestamptz[]",
+    "base64",
 ]
 
 
@@ -67,9 +76,13 @@ _BUILT_IN_ARRAY: Mapping[str, ColumnEncoding] = {
 }
 
 
-def encode_type(type_id: int, types: Mapping[int, Type]) -> ColumnEncoding:
-    """The encoding of a column of this type; a domain is encoded as its base type."""
+def encode_type(
+    type_id: int, types: Mapping[int, Type], forms: ValueForms | None = None
+) -> ColumnEncoding:
+    """The encoding of a column of this type; a domain is encoded as its base type. `forms` are the user's choices."""
     type_ = _without_domain(type_id, types)
+    if forms and (chosen := _encode_as_chosen(type_, types, forms)):
+        return chosen
     if _is_built_in(type_) and type_.name in _BUILT_IN:
         return _BUILT_IN[type_.name]
     if type_.element_type_id:
@@ -77,6 +90,25 @@ def encode_type(type_id: int, types: Mapping[int, Type]) -> ColumnEncoding:
     if type_.kind == "c":
         return _as_text(type_) if _would_not_go_back(type_, types) else ColumnEncoding("object")
     return _as_text(type_) if type_.has_cast_to_json else ColumnEncoding("string")
+
+
+def _encode_as_chosen(
+    type_: Type, types: Mapping[int, Type], forms: ValueForms
+) -> ColumnEncoding | None:
+    """Where the user wants another form than the default; None elsewhere. Arrays follow, but those of bytea."""
+    scalar = type_
+    if type_.element_type_id:
+        scalar = _without_domain(type_.element_type_id, types)
+    if not (_is_built_in(type_) and _is_built_in(scalar)):
+        return None
+    is_array = scalar is not type_
+    if scalar.name == "int8" and forms.int8 == "number":
+        return ColumnEncoding("array") if is_array else _AS_NUMBER
+    if scalar.name == "timestamp" and forms.timestamps == "naive":
+        return ColumnEncoding("array" if is_array else "timestamp")
+    if scalar.name == "bytea" and forms.bytea == "base64" and not is_array:
+        return ColumnEncoding("base64", ("base64",))
+    return None
 
 
 def holds_raw_json(type_id: int, types: Mapping[int, Type]) -> bool:

@@ -25,6 +25,11 @@ _CHOOSING = {
     "auth",
     "auth_users_columns",
     "large_tables",
+    "order",
+    "int8",
+    "timestamps",
+    "bytea",
+    "tables",
 }
 """Settings that a plan depends on."""
 

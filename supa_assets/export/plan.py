@@ -17,7 +17,7 @@ from supa_assets.export.metadata import (
     SourceEntry,
 )
 from supa_assets.naming import RelationName, assign_asset_names, file_name
-from supa_assets.settings import Settings
+from supa_assets.settings import Settings, ValueForms
 
 __all__ = ["ExportPlan", "PlannedColumn", "PlannedTable", "plan_export"]
 
@@ -144,6 +144,7 @@ def _plan_table(
     order: ImportOrder,
 ) -> PlannedTable:
     kept, omitted = _select_columns(table, settings)
+    forms = settings.forms(table.schema_name, table.table_name)
     omitted_key = {column.name for column in omitted} & set(table.primary_key)
     return PlannedTable(
         name=name,
@@ -152,11 +153,13 @@ def _plan_table(
         table=table.table_name,
         is_partitioned=table.is_partitioned,
         level=order.levels[name],
-        columns=[_plan_column(column, catalog) for column in kept],
+        columns=[_plan_column(column, catalog, forms) for column in kept],
         omitted_columns=[column.name for column in omitted],
         primary_key=list(table.primary_key),
         # A key that isn't in the file whole (auth.users, by setting) can't be seen to order it.
-        ordered_by=list(table.primary_key) if not omitted_key else [],
+        ordered_by=list(table.primary_key)
+        if forms.order == "primary_key" and not omitted_key
+        else [],
         references=list(table.references),
         depends_on=_dependencies(name, table, names=names, order=order),
         is_large=settings.is_large(table.schema_name, table.table_name),
@@ -180,8 +183,8 @@ def _select_columns(table: Table, settings: Settings) -> tuple[list[Column], lis
     return kept, [column for column in table.columns if column.name not in wanted]
 
 
-def _plan_column(column: Column, catalog: Catalog) -> PlannedColumn:
-    encoded = encode_type(column.type_id, catalog.types)
+def _plan_column(column: Column, catalog: Catalog, forms: ValueForms) -> PlannedColumn:
+    encoded = encode_type(column.type_id, catalog.types, forms)
     return PlannedColumn(
         entry=ColumnEntry(
             name=column.name,

@@ -254,6 +254,7 @@ _FITS: Mapping[str, Callable[[Any], bool]] = {
     "boolean": _fits_type(bool),
     "number": _fits_number,
     "string": _fits_type(str),
+    "base64": _fits_type(str),
     "timestamp": _fits_type(str),
     "array": _fits_type(list),
     "text-array": _fits_type(list),
