@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -44,6 +45,8 @@ __all__ = [
 DATABASE_URL_VARIABLE = "SUPABASE_DB_URL"
 SETTINGS_FILE = "supa-assets.toml"
 _PREFIX = "SUPA_ASSETS_"
+_NO_SETTINGS = {"DATABASE_URL", "TARGET_URL"}
+"""URLs hold passwords: the source's has a name of its own, and a target's is for `supa-assets restore` alone."""
 
 AUTH_USERS_COLUMNS = (
     "id",
@@ -138,7 +141,7 @@ class Settings(ValueForms):
     def _refuse_internal_schemas(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         internal = [name for name in names if classify_schema(name) == "internal"]
         if internal:
-            raise ValueError(f'schema "{internal[0]}" is PostgreSQL\'s or Supabase\'s own')
+            raise ValueError(f"schema \"{internal[0]}\" is PostgreSQL's or Supabase's own")
         return names
 
     @field_validator("platform_schemas")
@@ -212,6 +215,8 @@ def load_settings(
     folder = folder or Path()
     given = {**_from_file(folder / SETTINGS_FILE), **_from_environment(environment, folder)}
     given |= {name: value for name, value in overrides.items() if value is not None}
+    if unknown := sorted(set(given) - set(Settings.model_fields)):
+        raise _explain_unknown(unknown[0])
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
@@ -222,6 +227,15 @@ def load_settings(
             hint=f"mend it where it is set: {_PREFIX}{name.upper()} or {SETTINGS_FILE};"
             " docs/CONFIGURATION.md lists what each takes.",
         ) from None
+
+
+def _explain_unknown(name: str) -> SettingsError:
+    close = get_close_matches(name, Settings.model_fields, n=1)
+    meant = f"did you mean {close[0]}? " if close else ""
+    return SettingsError(
+        f'setting "{name}" is unknown',
+        hint=f"{meant}it is set as {_PREFIX}{name.upper()} or in {SETTINGS_FILE}; docs/CONFIGURATION.md lists all.",
+    )
 
 
 def _place(location: tuple[int | str, ...], given: Mapping[str, Any]) -> str:
@@ -241,24 +255,41 @@ def _lower(message: str) -> str:
 
 def _from_environment(environment: Mapping[str, str] | None, folder: Path) -> dict[str, Any]:
     if environment is None:
-        from_file = {k: v for k, v in dotenv_values(folder / ".env").items() if v is not None}
-        environment = {**from_file, **os.environ}
+        environment = {**_from_dotenv(folder / ".env"), **os.environ}
     given: dict[str, Any] = {
         name.removeprefix(_PREFIX).lower(): value
         for name, value in environment.items()
-        if name.startswith(_PREFIX) and value and name.removeprefix(_PREFIX) != "DATABASE_URL"
+        if name.startswith(_PREFIX) and value and name.removeprefix(_PREFIX) not in _NO_SETTINGS
     }
     if url := environment.get(DATABASE_URL_VARIABLE, "").strip():
         given["database_url"] = url
     return given
 
 
+def _from_dotenv(path: Path) -> dict[str, str]:
+    try:
+        return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise _explain_unreadable(path, error) from None
+
+
+def _explain_unreadable(path: Path, error: OSError | UnicodeDecodeError) -> SettingsError:
+    reason = error.strerror if isinstance(error, OSError) else "it isn't UTF-8"
+    return SettingsError(
+        f'"{path}" can\'t be read: {reason}',
+        hint="make it a readable text file in UTF-8, or move it away.",
+        path=str(path),
+    )
+
+
 def _from_file(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise _explain_unreadable(path, error) from None
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(
             f'"{path}" is not TOML: {error}', hint="mend the line.", path=str(path)
         ) from None

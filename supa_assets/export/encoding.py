@@ -1,8 +1,8 @@
 """How a value of each PostgreSQL type stands in JSON. docs/TYPES.md is this module in prose.
 
-The server encodes: `row_to_json` writes what it keeps exactly, and a column that it would not keep is cast first. No value
-passes through a Python object. The way back is `json_populate_recordset`, but for `text-array` and for composites written as
-text, which want the cast to their type.
+The server encodes: `row_to_json` writes what it keeps exactly, and a column that it would not keep is cast first. No
+value passes through a Python object. The way back is `json_populate_recordset`, but for `text-array`, which wants the
+cast to its type.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _encode_array(array: Type, types: Mapping[int, Type]) -> ColumnEncoding:
 
 
 def _as_text(type_: Type) -> ColumnEncoding:
-    """The output function's text. A cast to text that somebody made may say less; none to varchar then means that function."""
+    """The output function's text, which a cast to text that somebody made need not be; the one to varchar is then."""
     return ColumnEncoding("string", ("varchar",)) if type_.has_cast_to_text else _AS_TEXT
 
 
@@ -140,8 +140,8 @@ def _as_texts(element: Type) -> tuple[Cast, ...]:
 def _would_not_go_back(type_: Type, types: Mapping[int, Type]) -> bool:
     """Whether, somewhere inside, the value as `to_json` writes it would not lead back to the same one.
 
-    A cast to json need not keep the value; json in an array, or an array in one, looks like a second dimension; int2vector and
-    oidvector would be counted from 1.
+    A cast to json need not keep the value; json in an array, or an array in one, looks like a second dimension;
+    int2vector and oidvector would be counted from 1.
     """
     if type_.has_cast_to_json or (_is_built_in(type_) and type_.name in _COUNTED_FROM_0):
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +82,8 @@ def _remember(path: Path, plan: ExportPlan) -> None:
         unfinished.write_text(plan.model_dump_json(), encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
         raise OutputError(
             f'the catalogue can\'t be remembered in "{path.parent}": {error.strerror}',
             hint="make the folder writable, or name another one in SUPA_ASSETS_STATE.",
@@ -91,5 +94,5 @@ def _remember(path: Path, plan: ExportPlan) -> None:
 def _recall(path: Path) -> ExportPlan | None:
     try:
         return ExportPlan.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValidationError):
         return None  # none known, or one of another version of this program

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -89,7 +90,10 @@ def test_key_ranges_hold_each_row_once_in_the_keys_order(
         "ALTER TABLE cases ALTER pad SET STORAGE EXTERNAL",
         f"INSERT INTO cases SELECT {KEYS[type_]}, 0, n, repeat('x', {width}) FROM generate_series(1, {rows}) AS n",
     )
-    given = {"large_tables": ("cases",), "chunk_bytes": 64 * 1024 if is_toasted else 1024}
+    given: dict[str, Any] = {
+        "large_tables": ("cases",),
+        "chunk_bytes": 64 * 1024 if is_toasted else 1024,
+    }
     with keyed_database.session(**given) as session:
         chunks = list(session.stream(keyed_database.table(**given)))
     assert sum(chunk.row_count for chunk in chunks) == rows

@@ -1,0 +1,127 @@
+"""Settings: where each comes from, which wins, and what is said of those that are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from supa_assets.errors import SettingsError
+from supa_assets.settings import SETTINGS_FILE, Settings, load_settings
+
+
+def refusal(environment: dict[str, str] | None = None, *, folder: Path) -> SettingsError:
+    with pytest.raises(SettingsError) as raised:
+        load_settings(environment if environment is not None else {}, folder=folder)
+    assert "\n" not in raised.value.message
+    assert raised.value.hint
+    return raised.value
+
+
+def test_without_anything_the_defaults_hold(tmp_path: Path) -> None:
+    assert load_settings({}, folder=tmp_path) == Settings()
+
+
+def test_command_line_beats_environment_beats_dotenv_beats_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / SETTINGS_FILE).write_text(
+        'output = "file"\nstreaming_threshold = 1\nprogress_rows = 1\nchunk_bytes = 2048\n'
+    )
+    (tmp_path / ".env").write_text(
+        "SUPA_ASSETS_OUTPUT=dotenv\nSUPA_ASSETS_STREAMING_THRESHOLD=2\nSUPA_ASSETS_PROGRESS_ROWS=2\n"
+        "SUPABASE_DB_URL=postgresql://u:p%24%23@h/d\n"
+    )
+    monkeypatch.setenv("SUPA_ASSETS_OUTPUT", "environment")
+    monkeypatch.setenv("SUPA_ASSETS_STREAMING_THRESHOLD", "3")
+    monkeypatch.delenv("SUPABASE_DB_URL", raising=False)
+    settings = load_settings(folder=tmp_path, output=Path("line"), state=None)
+    assert settings.output == Path("line")
+    assert (settings.streaming_threshold, settings.progress_rows, settings.chunk_bytes) == (
+        3,
+        2,
+        2048,
+    )
+    assert settings.require_database_url() == "postgresql://u:p%24%23@h/d"
+
+
+def test_lists_come_from_the_environment_with_commas_and_from_the_file_as_lists(
+    tmp_path: Path,
+) -> None:
+    assert load_settings({"SUPA_ASSETS_SCHEMAS": " public, billing,"}, folder=tmp_path).schemas == (
+        "public",
+        "billing",
+    )
+    (tmp_path / SETTINGS_FILE).write_text('schemas = ["a,b", "c"]\n')
+    assert load_settings({}, folder=tmp_path).schemas == ("a,b", "c")
+
+
+def test_an_empty_variable_is_none(tmp_path: Path) -> None:
+    given = {"SUPABASE_DB_URL": "  ", "SUPA_ASSETS_OUTPUT": ""}
+    assert load_settings(given, folder=tmp_path) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("STREAMING_THRESHOLD", "many", "input should be a valid integer"),
+        ("STREAMING_THRESHOLD", "-1", "greater than or equal to 0"),
+        ("CHUNK_BYTES", "1", "greater than or equal to 1024"),
+        ("CHUNK_BYTES", "99999999999", "less than or equal to 67108864"),
+        ("AUTH", "maybe", "valid boolean"),
+        ("EXECUTOR", "cloud", "'in_process' or 'multiprocess'"),
+        ("CONNECT_TIMEOUT_S", "0", "greater than or equal to 1"),
+    ],
+)
+def test_a_bad_value_is_named_with_the_variable(
+    tmp_path: Path, variable: str, value: str, said: str
+) -> None:
+    error = refusal({f"SUPA_ASSETS_{variable}": value}, folder=tmp_path)
+    assert error.message.startswith(f'setting "{variable.lower()}" is not valid: ')
+    assert said in error.message
+    assert f"SUPA_ASSETS_{variable}" in str(error.hint)
+
+
+def test_an_unknown_setting_offers_the_close_one(tmp_path: Path) -> None:
+    error = refusal({"SUPA_ASSETS_SCHEMA": "public"}, folder=tmp_path)
+    assert error.message == 'setting "schema" is unknown'
+    assert str(error.hint).startswith("did you mean schemas? ")
+    assert "did you mean" not in str(refusal({"SUPA_ASSETS_QQQ": "1"}, folder=tmp_path).hint)
+
+
+def test_a_file_that_is_not_toml_is_named_with_the_line(tmp_path: Path) -> None:
+    (tmp_path / SETTINGS_FILE).write_text('output = "x"\nschemas = [\n')
+    error = refusal(folder=tmp_path)
+    assert f'"{tmp_path / SETTINGS_FILE}" is not TOML' in error.message
+
+
+@pytest.mark.parametrize("name", [SETTINGS_FILE, ".env"])
+def test_a_file_that_is_not_utf8(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).write_bytes(b"SUPABASE_DB_URL='postgresql://u:hunter2\xff'\n")
+    monkeypatch.delenv("SUPABASE_DB_URL", raising=False)
+    with pytest.raises(SettingsError) as raised:
+        load_settings(folder=tmp_path)
+    assert raised.value.message == f"\"{tmp_path / name}\" can't be read: it isn't UTF-8"
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_folder_in_the_files_place(tmp_path: Path) -> None:
+    (tmp_path / SETTINGS_FILE).mkdir()
+    assert "can't be read: Is a directory" in refusal(folder=tmp_path).message
+
+
+def test_a_url_in_the_file_is_refused_without_being_quoted(tmp_path: Path) -> None:
+    (tmp_path / SETTINGS_FILE).write_text('database_url = "postgresql://u:hunter2@h/d"\n')
+    error = refusal(folder=tmp_path)
+    assert "would put a password into a file" in error.message
+    assert "hunter2" not in str(error)
+
+
+def test_a_url_is_in_no_text_of_the_settings() -> None:
+    settings = load_settings({"SUPABASE_DB_URL": "postgresql://u:hunter2@h/d"})
+    assert (
+        "hunter2"
+        not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+    )
