@@ -23,6 +23,7 @@ import pytest
 
 from supa_assets.demo.server import EmbeddedServer, binaries
 from supa_assets.export.metadata import ColumnEntry, ExportMetadata, TableEntry
+from supa_assets.orchestration.export_metadata import EXPORT_ASSET
 
 REPOSITORY = Path(__file__).parents[1]
 PROGRAMS = Path(sys.executable).parent
@@ -305,14 +306,15 @@ class Ui:
             """{ assetNodes { assetKey { path } assetMaterializations(limit: 1) {
                    metadataEntries { label ... on IntMetadataEntry { intValue } } } } }"""
         )["assetNodes"]
-        return {
-            node["assetKey"]["path"][-1]: next(
-                entry["intValue"]
+        found = {
+            node["assetKey"]["path"][-1]: {
+                entry["label"]: entry.get("intValue")
                 for entry in node["assetMaterializations"][0]["metadataEntries"]
-                if entry["label"] == "dagster/row_count"
-            )
+            }
             for node in nodes
         }
+        del found[EXPORT_ASSET]
+        return {name: entries["dagster/row_count"] for name, entries in found.items()}
 
     def _wait_until_loaded(self, log: Path) -> None:
         deadline = time.monotonic() + 120
