@@ -15,6 +15,7 @@ from supa_assets.cli.report import (
     build_console,
     format_bytes,
     format_count,
+    format_number_of,
     format_seconds,
     print_columns,
 )
@@ -125,7 +126,8 @@ def _print_result(result: RunResult, settings: Settings, elapsed_s: float) -> No
         size = sum(entry.byte_count for entry in published)
         snapshots = {entry.snapshot.id: entry.snapshot.time for entry in published}
         out.print(
-            f"\nexported {_tables(len(published))}, {format_count(rows)} rows, {format_bytes(size)}"
+            f"\nexported {format_number_of(len(published), 'table')}, {format_number_of(rows, 'row')},"
+            f" {format_bytes(size)}"
             f' to "{settings.output}" in {format_seconds(elapsed_s)}; every file read back and counted',
             soft_wrap=True,
         )
@@ -165,8 +167,8 @@ def _print_faults(result: RunResult, *, has_published: bool) -> None:
         return
     failed = [table for table in result.tables.values() if table.status == "failed"]
     skipped = [table for table in result.tables.values() if table.status == "skipped"]
-    said = [f"{_tables(len(failed))} failed"] if failed else []
-    said += [f"{_tables(len(skipped))} not begun"] if skipped else []
+    said = [f"{format_number_of(len(failed), 'table')} failed"] if failed else []
+    said += [f"{format_number_of(len(skipped), 'table')} not begun"] if skipped else []
     if not has_published:
         said.append("nothing was published: an earlier export is as it was")
     err.print("; ".join(said), soft_wrap=True)
@@ -178,7 +180,3 @@ def _print_skipped(selection: Selection) -> None:
     if selection.skipped:
         said = ", ".join(f"{relation} ({why})" for relation, why in selection.skipped.items())
         build_console().print(f"left out: {said}", soft_wrap=True)
-
-
-def _tables(count: int) -> str:
-    return f"{count} table" if count == 1 else f"{count} tables"

@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from supa_assets.cli.demo import demo
+from supa_assets.cli.doctor import doctor
 from supa_assets.cli.export import export
 from supa_assets.cli.tables import tables
 from supa_assets.cli.verify import verify
@@ -30,6 +31,7 @@ def commands() -> None:
     Set SUPABASE_DB_URL to your project's connection string (Dashboard, Connect), then:
 
     \b
+        supa-assets doctor              what works on the way to it, and what to mend
         supa-assets export --dry-run    what would be exported, and how
         supa-assets export              export it to ./migration-data
         supa-assets verify              read the files back, without the database
@@ -41,6 +43,7 @@ def commands() -> None:
 commands.add_command(export)
 commands.add_command(tables)
 commands.add_command(verify)
+commands.add_command(doctor)
 commands.add_command(demo)
 
 

@@ -22,7 +22,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from supa_assets.cli.report import build_console, format_bytes, format_count
+from supa_assets.cli.report import build_console, format_bytes, format_number_of
 from supa_assets.export.export_log import LogEvent, follow_log
 
 __all__ = ["ProgressDisplay"]
@@ -94,6 +94,7 @@ class _Bars:
         )
         self._all = self._progress.add_task("all tables", total=table_count, is_overall=True)
         self._tables: dict[str, TaskID] = {}
+        self._done: set[str] = set()
 
     def begin(self) -> None:
         self._progress.start()
@@ -118,7 +119,8 @@ class _Bars:
         elif event.event in {"table_written", "table_failed"}:
             if event.table in self._tables:
                 self._progress.remove_task(self._tables.pop(event.table))
-            self._progress.advance(self._all)
+            self._done.add(event.table)  # a written table fails when its check does
+            self._progress.update(self._all, completed=len(self._done))
 
 
 class _Amount(ProgressColumn):
@@ -141,7 +143,7 @@ class _Lines:
     def __init__(self, console: Console, table_count: int) -> None:
         self._console = console
         self._table_count = table_count
-        self._done_count = 0
+        self._done: set[str] = set()
         self._said_at = time.monotonic()
 
     def begin(self) -> None:
@@ -151,16 +153,14 @@ class _Lines:
         pass
 
     def show(self, event: LogEvent) -> None:
-        amount = f"{format_count(event.rows)} rows, {format_bytes(event.bytes)}"
+        amount = f"{format_number_of(event.rows, 'row')}, {format_bytes(event.bytes)}"
         if event.event == "progress" and time.monotonic() - self._said_at > _PLAIN_INTERVAL_S:
             left = _time_left(event)
             self._say(f"{event.table}: {amount} so far, {event.rows_per_second:,.0f} rows/s{left}")
-        elif event.event == "table_written":
-            self._done_count += 1
-            self._say(f"[{self._done_count}/{self._table_count}] {event.table}: {amount}")
-        elif event.event == "table_failed":
-            self._done_count += 1
-            self._say(f"[{self._done_count}/{self._table_count}] {event.table}: failed")
+        elif event.table and event.event in {"table_written", "table_failed"}:
+            self._done.add(event.table)  # a written table fails when its check does
+            said = amount if event.event == "table_written" else "failed"
+            self._say(f"[{len(self._done)}/{self._table_count}] {event.table}: {said}")
 
     def _say(self, line: str) -> None:
         self._said_at = time.monotonic()

@@ -9,7 +9,14 @@ from typing import IO
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["build_console", "format_bytes", "format_count", "format_seconds", "print_columns"]
+__all__ = [
+    "build_console",
+    "format_bytes",
+    "format_count",
+    "format_number_of",
+    "format_seconds",
+    "print_columns",
+]
 
 _PIPE_WIDTH = 160
 """A pipe has no width; lines are never folded for it."""
@@ -48,6 +55,11 @@ def format_bytes(count: int | None) -> str:
         return f"{count} B"
     exponent = min(int(math.log10(count) // 3), 4)
     return f"{count / 1000**exponent:.1f} {('', 'kB', 'MB', 'GB', 'TB')[exponent]}"
+
+
+def format_number_of(count: int | None, singular: str) -> str:
+    """`1 table`, `2 tables`."""
+    return f"{format_count(count)} {singular if count == 1 else singular + 's'}"
 
 
 def format_seconds(seconds: float) -> str:

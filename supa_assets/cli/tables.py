@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from supa_assets.cli.report import build_console, format_bytes, format_count, print_columns
+from supa_assets.cli.report import build_console, format_bytes, format_number_of, print_columns
 from supa_assets.export.known_plan import KnownPlan, read_or_recall_plan
 from supa_assets.export.plan import ExportPlan, PlannedTable
 from supa_assets.export.selection import streams_by_estimate
@@ -58,7 +58,7 @@ def print_plan(plan: ExportPlan, chosen: Sequence[PlannedTable], settings: Setti
     known_rows = sum(table.estimated_row_count or 0 for table in chosen)
     size = sum(table.byte_count for table in chosen)
     out.print(
-        f"\n{len(chosen)} tables, about {format_count(known_rows)} rows,"
+        f"\n{format_number_of(len(chosen), 'table')}, about {format_number_of(known_rows, 'row')},"
         f" {format_bytes(size)} on the server's disk, from {plan.source.host}:{plan.source.port}/"
         f"{plan.source.database} (PostgreSQL {plan.server.version})",
         soft_wrap=True,

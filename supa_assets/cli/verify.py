@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from supa_assets.cli.report import build_console, format_bytes, format_count
+from supa_assets.cli.report import build_console, format_bytes, format_number_of
 from supa_assets.errors import ExportFault
 from supa_assets.export.publish import read_metadata
 from supa_assets.export.storage import LocalFolder
@@ -45,13 +45,15 @@ def verify(folder: Path | None, full: bool) -> None:
         build_console(to_stderr=True).print(f"fault: {fault.message}", soft_wrap=True)
     if faults:
         build_console(to_stderr=True).print(
-            f'{len(faults)} faults in "{folder}"\nHINT: export the tables again, or take another copy.',
+            f'{format_number_of(len(faults), "fault")} in "{folder}"\n'
+            "HINT: export the tables again, or take another copy.",
             soft_wrap=True,
         )
         sys.exit(EXIT_FAILED)
     entries = metadata.tables.values()
     build_console().print(
-        f"{len(entries)} tables, {format_count(sum(entry.row_count for entry in entries))} rows,"
+        f"{format_number_of(len(entries), 'table')},"
+        f" {format_number_of(sum(entry.row_count for entry in entries), 'row')},"
         f" {format_bytes(sum(entry.byte_count for entry in entries))}:"
         f" every file is what metadata.json says, exported at {metadata.exported_at}",
         soft_wrap=True,
