@@ -15,6 +15,7 @@ __all__ = [
     "SettingsError",
     "SourceError",
     "SupaAssetsError",
+    "TargetError",
     "ValueNotExportable",
 ]
 
@@ -71,6 +72,10 @@ class ValueNotExportable(SupaAssetsError):
 
 class OutputError(SupaAssetsError):
     """Mend the place the files go to: permissions, free space, the folder's name."""
+
+
+class TargetError(SupaAssetsError):
+    """Mend the database that a restore writes to, or name another one."""
 
 
 class ExportFault(SupaAssetsError):

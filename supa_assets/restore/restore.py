@@ -1,0 +1,247 @@
+"""Load an export into a database, all of it or nothing.
+
+The files are verified first, then everything that could keep the target from taking them is looked for and told at
+once, and only then is a row written. Rows, keys and triggers are of one transaction. The hole: `setval` isn't undone by
+a rollback, so sequences are set last, right before the commit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import psycopg
+from psycopg import errors, sql
+
+from supa_assets.errors import SettingsError, TargetError
+from supa_assets.export.metadata import ExportMetadata, SourceEntry, TableEntry
+from supa_assets.export.storage import Storage
+from supa_assets.restore.export_files import open_export, refuse_faults, select_entries
+from supa_assets.restore.foreign_keys import CheckedKey, check_foreign_keys
+from supa_assets.restore.load import fill_in, load_table
+from supa_assets.restore.problems import find_problems, refuse_problems
+from supa_assets.restore.sequences import PlannedSequences, plan_sequences, set_sequences
+from supa_assets.restore.target import Target, TargetDatabase, explain_write_error, read_target
+from supa_assets.restore.way import Way, choose_way
+
+__all__ = ["OnProgress", "RestoreResult", "RestoredTable", "restore_export"]
+
+OnProgress = Callable[[str, int, int], None]
+"""Called after each batch with the asset's name and the rows and bytes of its table so far."""
+
+
+@dataclass(frozen=True)
+class RestoredTable:
+    name: str
+    relation: str
+    row_count: int
+    byte_count: int
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class RestoreResult:
+    """What a restore did; of a dry run, what it would do."""
+
+    target: SourceEntry
+    is_dry_run: bool
+    tables: list[RestoredTable]
+    """In import order."""
+    created: list[str]
+    """What `--create` made."""
+    sequence_count: int
+    checked_keys: list[CheckedKey]
+    """Foreign keys checked by query; empty where the server itself checked them."""
+    notes: list[str]
+    """What a person should know, though it kept nothing from being loaded."""
+
+
+def restore_export(
+    storage: Storage,
+    database: TargetDatabase,
+    *,
+    named: Collection[str] = (),
+    creates: bool = False,
+    is_dry_run: bool = False,
+    may_write_into_source: bool = False,
+    on_progress: OnProgress = lambda *_: None,
+) -> RestoreResult:
+    """Restore the export's tables, or of them those `named`.
+
+    Raises ExportFault, naming every fault of the files, and TargetError, naming every problem of the target, before
+    anything is written; whatever fails later rolls all back.
+    """
+    metadata = open_export(storage)
+    entries = select_entries(metadata, named)
+    refuse_faults(storage)
+    with database.open(writes=True) as connection:
+        run = _Restore(connection, database, storage, metadata, entries, on_progress)
+        try:
+            run.refuse_source(may_write_into_source=may_write_into_source)
+            result = run.run(creates=creates, is_dry_run=is_dry_run)
+            if not is_dry_run:
+                connection.commit()
+        except psycopg.Error as error:
+            raise explain_write_error(error, database.address) from None
+    return result
+
+
+class _Restore:
+    """One transaction."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        database: TargetDatabase,
+        storage: Storage,
+        metadata: ExportMetadata,
+        entries: Mapping[str, TableEntry],
+        on_progress: OnProgress,
+    ) -> None:
+        self._connection = connection
+        self._database = database
+        self._storage = storage
+        self._metadata = metadata
+        self._entries = entries
+        self._on_progress = on_progress
+        self._where = database.describe(connection)
+
+    def refuse_source(self, *, may_write_into_source: bool) -> None:
+        if (
+            self._metadata.source_database.is_same_database(self._where)
+            and not may_write_into_source
+        ):
+            raise SettingsError(
+                f'the target "{self._where.database}" on {self._where.host}:{self._where.port} is the database that'
+                " the export came from",
+                hint="name another one; if you do mean the source, give --into-source and --yes.",
+            )
+
+    def run(self, *, creates: bool, is_dry_run: bool) -> RestoreResult:
+        target = read_target(self._connection, self._entries)
+        notes = self._lock(target)
+        way = choose_way(self._connection, self._entries, target)
+        sequences = plan_sequences(
+            self._connection, self._metadata, self._entries, target.structure
+        )
+        problems = list(find_problems(self._connection, self._metadata, self._entries, target))
+        refuse_problems([*problems, *way.problems, *sequences.problems])
+        notes += [*self._notes_on_export(), *way.notes, *sequences.notes]
+        if is_dry_run:
+            tables = [_describe(name, entry, 0.0) for name, entry in self._entries.items()]
+            return self._result(tables, [], sequences, [], notes, is_dry_run=True)
+        tables = self._load(target, way)
+        keys = list(self._check_keys(target, way))
+        set_sequences(self._connection, sequences.states)
+        return self._result(tables, [], sequences, keys, notes, is_dry_run=False)
+
+    def _result(
+        self,
+        tables: list[RestoredTable],
+        created: list[str],
+        sequences: PlannedSequences,
+        keys: list[CheckedKey],
+        notes: list[str],
+        *,
+        is_dry_run: bool,
+    ) -> RestoreResult:
+        return RestoreResult(
+            target=self._where,
+            is_dry_run=is_dry_run,
+            tables=tables,
+            created=created,
+            sequence_count=len(sequences.states),
+            checked_keys=keys,
+            notes=notes,
+        )
+
+    def _lock(self, target: Target) -> list[str]:
+        """Nobody else's rows may come in between; a role that may only insert can't have that."""
+        tables = [
+            table.identifier for table in target.tables.values() if table.kind.endswith("table")
+        ]
+        if not tables:
+            return []
+        statement = sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(
+            sql.SQL(", ").join(tables)
+        )
+        try:
+            with self._connection.transaction():
+                self._connection.execute(statement)
+        except (errors.InsufficientPrivilege, errors.WrongObjectType):
+            return [
+                "the role may not lock the tables: another session could write into them meanwhile"
+            ]
+        return []
+
+    def _notes_on_export(self) -> list[str]:
+        notes = []
+        if not self._metadata.is_one_snapshot:
+            notes.append(
+                "the export's tables are of several snapshots: rows may miss what they reference"
+            )
+        for entry in self._entries.values():
+            if entry.omitted_columns:
+                names = ", ".join(entry.omitted_columns)
+                notes.append(
+                    f'"{entry.schema_}.{entry.table}" was exported without columns, which get their defaults: {names}'
+                )
+        return notes
+
+    def _load(self, target: Target, way: Way) -> list[RestoredTable]:
+        way.prepare(self._connection)
+        loaded = []
+        for name, entry in self._entries.items():
+            started = time.monotonic()
+            row_count = load_table(
+                self._connection, self._database, self._storage, name, entry, target,
+                late_columns=way.second_pass.get(name, ()),
+                on_batch=partial(self._on_progress, name),
+            )  # fmt: skip
+            if row_count != entry.row_count:
+                raise TargetError(
+                    f'row count of "{entry.schema_}.{entry.table}" differs: metadata.json says {entry.row_count},'
+                    f" {row_count} were loaded",
+                    hint="verify the export. Nothing was written.",
+                    expected=entry.row_count,
+                    found=row_count,
+                )
+            loaded.append(_describe(name, entry, time.monotonic() - started))
+        for name, late_columns in way.second_pass.items():
+            fill_in(
+                self._connection, self._database, self._storage, name, self._entries[name], target,
+                late_columns=late_columns,
+            )  # fmt: skip
+        way.finish(self._connection)
+        return loaded
+
+    def _check_keys(self, target: Target, way: Way) -> list[CheckedKey]:
+        """Only where the server was told not to."""
+        if not way.is_replica:
+            return []
+        checked = list(check_foreign_keys(self._connection, target.tables.values()))
+        if broken := [key for key in checked if key.orphan_count]:
+            said = "".join(
+                f'\n  "{key.constraint}" of "{key.relation}": {key.orphan_count} rows reference what is not in'
+                f' "{key.referenced}"'
+                for key in broken
+            )
+            raise TargetError(
+                f"{len(broken)} foreign keys don't hold in the target:{said}",
+                hint="restore the referenced tables as well, or export all tables in one snapshot. Nothing was"
+                " written.",
+            )
+        return checked
+
+
+def _describe(name: str, entry: TableEntry, duration_s: float) -> RestoredTable:
+    return RestoredTable(
+        name=name,
+        relation=f"{entry.schema_}.{entry.table}",
+        row_count=entry.row_count,
+        byte_count=entry.byte_count,
+        duration_s=duration_s,
+    )

@@ -1,0 +1,119 @@
+"""Sequences: where they stood at the source, there they go on in the target."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from supa_assets.export.metadata import ExportMetadata, TableEntry
+from supa_assets.export.structure import ColumnReference, SequenceEntry, StructureEntry
+from supa_assets.naming import RelationName
+from supa_assets.restore.target import fetch_restore_query
+
+__all__ = [
+    "PlannedSequences",
+    "SequenceState",
+    "match_sequences",
+    "plan_sequences",
+    "set_sequences",
+]
+
+
+@dataclass(frozen=True)
+class SequenceState:
+    """A sequence of the target, and where the source's stood."""
+
+    name: RelationName
+    last_value: str
+    is_called: bool
+
+
+@dataclass(frozen=True)
+class PlannedSequences:
+    states: list[SequenceState]
+    problems: list[str]
+    notes: list[str]
+
+
+def match_sequences(
+    metadata: ExportMetadata, entries: Mapping[str, TableEntry], target: StructureEntry
+) -> list[tuple[SequenceEntry, SequenceEntry | None]]:
+    """The recorded sequences of these tables with the target's: by the column that owns it, else by name.
+
+    Those that no table has to do with go along where all tables do.
+    """
+    recorded = metadata.structure.sequences if metadata.structure else []
+    tables = {(entry.schema_, entry.table) for entry in entries.values()}
+    by_owner = {_key(s.owned_by): s for s in target.sequences if s.owned_by}
+    by_name = {(s.schema_, s.name): s for s in target.sequences}
+    is_whole = len(entries) == len(metadata.tables)
+    matched = []
+    for sequence in recorded:
+        if _concerns(sequence, tables, is_whole=is_whole):
+            found = by_owner.get(_key(sequence.owned_by)) if sequence.owned_by else None
+            matched.append((sequence, found or by_name.get((sequence.schema_, sequence.name))))
+    return matched
+
+
+def plan_sequences(
+    connection: psycopg.Connection[Any],
+    metadata: ExportMetadata,
+    entries: Mapping[str, TableEntry],
+    target: StructureEntry,
+) -> PlannedSequences:
+    """Which sequences will be set, and what keeps one from it."""
+    notes = []
+    if metadata.structure is None:
+        notes.append(
+            "metadata.json has no sequences: set those of the target by hand, or export again with `supa-assets export`"
+        )
+    states = []
+    for recorded, found in match_sequences(metadata, entries, target):
+        shown = f'"{recorded.schema_}.{recorded.name}"'
+        if recorded.last_value is None or recorded.is_called is None:
+            notes.append(f"sequence {shown} is not set: the exporting role could not read it")
+        elif found is None:
+            notes.append(f"sequence {shown} is not set: the target has none for it")
+        else:
+            name = (found.schema_, found.name)
+            states.append(SequenceState(name, recorded.last_value, recorded.is_called))
+    return PlannedSequences(states, _find_forbidden(connection, states), notes)
+
+
+def set_sequences(connection: psycopg.Connection[Any], states: Sequence[SequenceState]) -> None:
+    """`setval` outlives a rollback, so it comes last."""
+    for state in states:
+        connection.execute(
+            "SELECT pg_catalog.setval(pg_catalog.format('%%I.%%I', %s::text, %s::text)::pg_catalog.regclass, %s, %s)",
+            [*state.name, int(state.last_value), state.is_called],
+        )
+
+
+def _find_forbidden(
+    connection: psycopg.Connection[Any], states: Sequence[SequenceState]
+) -> list[str]:
+    rows = fetch_restore_query(
+        connection,
+        "sequences.sql",
+        schemas=[state.name[0] for state in states],
+        names=[state.name[1] for state in states],
+    )
+    return [
+        f'the role may not set sequence "{row["schema_name"]}.{row["name"]}" (UPDATE)'
+        for row in rows
+        if not row["has_update"]
+    ]
+
+
+def _concerns(sequence: SequenceEntry, tables: Collection[RelationName], *, is_whole: bool) -> bool:
+    columns = [*sequence.used_by, *([sequence.owned_by] if sequence.owned_by else [])]
+    if not columns:
+        return is_whole
+    return any((column.schema_, column.table) in tables for column in columns)
+
+
+def _key(column: ColumnReference | None) -> tuple[str, str, str] | None:
+    return (column.schema_, column.table, column.column) if column else None

@@ -1,0 +1,284 @@
+"""The target database: a connection that may write, and what stands there under the names of the export's tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import errors, sql
+from psycopg.rows import dict_row
+
+from supa_assets.errors import (
+    PermissionDenied,
+    SettingsError,
+    SourceError,
+    SupaAssetsError,
+    TargetError,
+)
+from supa_assets.export.catalog import Column, Type, fetch_query
+from supa_assets.export.connection import Address, connect, parse_url, pin_session
+from supa_assets.export.metadata import ServerEntry, SourceEntry, TableEntry
+from supa_assets.export.read_structure import read_structure
+from supa_assets.export.structure import StructureEntry
+from supa_assets.naming import RelationName
+from supa_assets.settings import DATABASE_URL_VARIABLE
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString
+
+__all__ = [
+    "TARGET_URL_VARIABLE",
+    "ForeignKey",
+    "Target",
+    "TargetDatabase",
+    "TargetTable",
+    "Trigger",
+    "explain_write_error",
+    "fetch_restore_query",
+    "read_target",
+]
+
+TARGET_URL_VARIABLE = "SUPA_ASSETS_TARGET_URL"
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """A foreign key as the target has it."""
+
+    name: str
+    referenced_schema: str
+    referenced_table: str
+    is_partitioned: bool
+    """Of the referenced table."""
+    columns: list[str]
+    referenced_columns: list[str]
+    operators: list[str]
+    """Referenced column on the left."""
+    is_deferrable: bool
+    is_full_match: bool
+    is_enforced: bool
+    is_of_periods: bool
+
+    @property
+    def referenced(self) -> RelationName:
+        return (self.referenced_schema, self.referenced_table)
+
+
+@dataclass(frozen=True)
+class Trigger:
+    name: str
+    fires_at_origin: bool
+    fires_at_replica: bool
+
+
+@dataclass(frozen=True)
+class TargetTable:
+    """What stands in the target under a table's name."""
+
+    relation_id: int
+    schema_name: str
+    table_name: str
+    kind: str
+    has_usage: bool
+    has_select: bool
+    has_insert: bool
+    has_update: bool
+    is_owner: bool
+    has_hidden_rows: bool
+    columns: dict[str, Column] = field(default_factory=dict)
+    foreign_keys: list[ForeignKey] = field(default_factory=list)
+    triggers: list[Trigger] = field(default_factory=list)
+
+    @property
+    def relation(self) -> str:
+        return f"{self.schema_name}.{self.table_name}"
+
+    @property
+    def is_partitioned(self) -> bool:
+        return self.kind == "partitioned table"
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.schema_name, self.table_name)
+
+
+@dataclass(frozen=True)
+class Target:
+    """The target's part that an export concerns."""
+
+    tables: Mapping[str, TargetTable]
+    """By the export's asset name; those that are there."""
+    types: Mapping[int, Type]
+    structure: StructureEntry
+
+    def base_type(self, column: Column) -> Type:
+        """The column's type without the domains around it."""
+        type_ = self.types[column.type_id]
+        while type_.kind == "d":
+            type_ = self.types[type_.base_type_id]
+        return type_
+
+
+class TargetDatabase:
+    """The database that a restore writes to. Making one connects to nothing; raises SettingsError for a bad URL."""
+
+    def __init__(self, url: str, *, connect_timeout_s: int = 10, lock_timeout_s: int = 10) -> None:
+        try:
+            self.address: Address = parse_url(url)
+        except SettingsError as error:
+            message = error.message.replace(DATABASE_URL_VARIABLE, TARGET_URL_VARIABLE)
+            raise SettingsError(message, hint=error.hint) from None
+        self._connect_timeout_s = connect_timeout_s
+        self._lock_timeout_s = lock_timeout_s
+
+    @contextmanager
+    def open(self, *, writes: bool) -> Iterator[psycopg.Connection[Any]]:
+        """One transaction with the export's own settings; rolled back unless the caller commits."""
+        connection = connect(self.address, timeout_s=self._connect_timeout_s)
+        try:
+            if writes:
+                connection.read_only = False
+                connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+            try:
+                pin_session(connection, lock_timeout_s=self._lock_timeout_s)
+            except psycopg.Error as error:
+                raise explain_write_error(error, self.address) from None
+            yield connection
+        finally:
+            connection.close()
+
+    def describe(self, connection: psycopg.Connection[Any]) -> SourceEntry:
+        """Host, port and database, and the server's own identifier where the role may ask."""
+        row = connection.execute(
+            "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"
+        ).fetchone()
+        identifier = None
+        if row and row[0]:
+            row = connection.execute(
+                "SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()"
+            ).fetchone()
+            identifier = row[0] if row else None
+        return self.address.describe().model_copy(update={"system_identifier": identifier})
+
+    @staticmethod
+    def server(connection: psycopg.Connection[Any]) -> ServerEntry:
+        return ServerEntry(
+            version=connection.info.parameter_status("server_version") or "unknown",
+            version_number=connection.info.server_version,
+        )
+
+
+def read_target(connection: psycopg.Connection[Any], entries: Mapping[str, TableEntry]) -> Target:
+    """What stands under the tables' names, in about fifteen queries however many there are."""
+    names = {(entry.schema_, entry.table): name for name, entry in entries.items()}
+    rows = fetch_restore_query(
+        connection,
+        "tables.sql",
+        schemas=[schema for schema, _ in names],
+        names=[table for _, table in names],
+    )
+    tables = {row["relation_id"]: TargetTable(**row) for row in rows}
+    ids = list(tables)
+    for row in fetch_query(connection, "columns.sql", relation_ids=ids):
+        table = tables[row.pop("relation_id")]
+        table.columns[row["name"]] = Column(**row)
+    for row in fetch_restore_query(connection, "foreign_keys.sql", relation_ids=ids):
+        tables[row.pop("relation_id")].foreign_keys.append(ForeignKey(**row))
+    for row in fetch_restore_query(connection, "triggers.sql", relation_ids=ids):
+        tables[row.pop("relation_id")].triggers.append(Trigger(**row))
+    by_name = {names[t.schema_name, t.table_name]: t for t in tables.values()}
+    relations = {name: (t.schema_name, t.table_name) for name, t in by_name.items()}
+    return Target(
+        tables={name: by_name[name] for name in entries if name in by_name},
+        types=_read_types(connection, tables),
+        structure=read_structure(connection, relations),
+    )
+
+
+def _read_types(
+    connection: psycopg.Connection[Any], tables: Mapping[int, TargetTable]
+) -> dict[int, Type]:
+    type_ids = {column.type_id for table in tables.values() for column in table.columns.values()}
+    types = {}
+    for row in fetch_query(connection, "types.sql", type_ids=sorted(type_ids)):
+        row["field_names"] = tuple(row["field_names"])
+        row["field_type_ids"] = tuple(row["field_type_ids"])
+        types[row["type_id"]] = Type(**row)
+    return types
+
+
+@cache
+def _read_sql(file: str) -> LiteralString:
+    return resources.files("supa_assets.restore").joinpath("sql").joinpath(file).read_text("utf-8")
+
+
+def fetch_restore_query(
+    connection: psycopg.Connection[Any], file: str, **parameters: object
+) -> list[dict[str, Any]]:
+    """Rows of a query in `restore/sql/`."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(_read_sql(file), parameters)
+        return cursor.fetchall()
+
+
+_NOTHING_WRITTEN = "nothing was written."
+_UNREADABLE_JSON = (
+    "a json value holds a lone surrogate or \\u0000, which PostgreSQL's own functions refuse: see the known holes in"
+    " docs/TYPES.md."
+)
+_MISSING_PARENT = (
+    "the referenced row is not in the target: restore the referenced table as well, or export all tables in one"
+    " snapshot."
+)
+_HINTS: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], str], ...] = (
+    (errors.UntranslatableCharacter, _UNREADABLE_JSON),
+    (errors.UniqueViolation, "the target has rows of its own, or a key that the source has not."),
+    (errors.ForeignKeyViolation, _MISSING_PARENT),
+    (
+        (errors.CheckViolation, errors.NotNullViolation, errors.ExclusionViolation),
+        "the target has a rule that the source's rows don't obey: alter it, or restore into tables like the source's.",
+    ),
+    (errors.LockNotAvailable, "another session holds the table; run again when it is done."),
+    (errors.DiskFull, "give the server more space."),
+    (errors.QueryCanceled, "an administrator cancelled it; run again."),
+    (
+        errors.RaiseException,
+        "a trigger of the target refused; disable it, or connect as a role that may.",
+    ),
+)
+
+
+def explain_write_error(
+    error: psycopg.Error, address: Address, *, relation: str | None = None, action: str = "writing"
+) -> SupaAssetsError:
+    """Turn what failed at the target into an error that names the relation and the fix, and quotes no row."""
+    said = address.redact(error.diag.message_primary or " ".join(str(error).split()))
+    if isinstance(error, errors.DataError):
+        said = re.sub(r': ".*', "", said, flags=re.DOTALL)  # what follows is the value
+    where = f'"{relation}"' if relation else "the target"
+    if isinstance(error, errors.InsufficientPrivilege):
+        return PermissionDenied(
+            f"role {address.user() or 'postgres'} may not do it, {action} {where}: {said}",
+            hint=f"connect as the owner, or grant what is missing; {_NOTHING_WRITTEN}",
+            relation=relation,
+        )
+    if not error.sqlstate or isinstance(
+        error, (errors.AdminShutdown, errors.CrashShutdown, errors.ConnectionException)
+    ):
+        return SourceError(
+            f"the connection was lost while {action} {where}: {said}",
+            hint=f"check the server and the network, then run again; {_NOTHING_WRITTEN}",
+            relation=relation,
+        )
+    hint = next((hint for kinds, hint in _HINTS if isinstance(error, kinds)), None)
+    return TargetError(
+        f"{action} {where} failed: {said} (SQLSTATE {error.sqlstate})",
+        hint=f"{hint or 'compare the target with the source.'} {_NOTHING_WRITTEN.capitalize()}",
+        relation=relation,
+    )
