@@ -272,7 +272,8 @@ _SYMPTOMS = (
         " postgres.<project ref>, and the host's number can't be guessed.",
     ),
     _Symptom(
-        "EMAXCONNSESSION|max clients reached|MaxClientsInSessionMode|too many connections|remaining connection slots",
+        "EMAXCONNSESSION|query_wait_timeout|max clients reached|MaxClientsInSessionMode|too many connections"
+        "|remaining connection slots",
         "the pool is full: close other clients, raise the pool size (Dashboard, Database, Settings), or use the direct"
         " host.",
     ),
@@ -439,6 +440,10 @@ def explain_query_error(
     Only the primary message is taken: DETAIL and CONTEXT may quote rows.
     """
     said = address.redact(error.diag.message_primary or " ".join(str(error).split()))
+    if isinstance(
+        error, errors.ProtocolViolation
+    ):  # a pooler's own word, before it has a server for the connection
+        return explain_connection_error(error, address)
     if isinstance(error, errors.InsufficientPrivilege):
         return _explain_missing_privilege(said, relation, role or address.user() or "postgres")
     cause = next((cause for cause in _CAUSES if isinstance(error, cause.states)), None)

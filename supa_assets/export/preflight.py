@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from supa_assets.errors import PermissionDenied, SchemaChanged, SourceError, SupaAssetsError
 from supa_assets.export.catalog import AUTH_TABLES, fetch_query, read_catalog
-from supa_assets.export.connection import explain_query_error
+from supa_assets.export.connection import Address, explain_query_error
 from supa_assets.export.locks import explain_lock_failure
 from supa_assets.export.metadata import (
     DriftEntry,
@@ -41,6 +41,7 @@ __all__ = [
     "Refusal",
     "Relation",
     "Survey",
+    "explain_plain_text",
     "preflight",
     "read_tables",
     "renew",
@@ -178,6 +179,16 @@ def renew(loaded: PlannedTable, fresh: PlannedTable) -> PlannedTable:
     """The table as the database has it, under the name and the place that the graph gives it."""
     names = ("name", "file", "level", "depends_on")
     return fresh.model_copy(update={name: getattr(loaded, name) for name in names})
+
+
+def explain_plain_text(connection: psycopg.Connection[Any], address: Address) -> SourceError | None:
+    """A warning where rows and the password's proof travel unencrypted to another machine; not to be raised."""
+    if connection.pgconn.ssl_in_use or address.is_local():
+        return None
+    return SourceError(
+        f'the connection to "{address.describe().host}" is not encrypted',
+        hint="add ?sslmode=require to the URL, or better sslmode=verify-full (docs/CONFIGURATION.md, TLS).",
+    )
 
 
 def survey(connection: psycopg.Connection[Any]) -> Survey:

@@ -38,11 +38,13 @@ class SnapshotHold:
         connection: psycopg.Connection[Any],
         snapshot: SnapshotEntry,
         address: Address,
+        tables: Sequence[PlannedTable],
         unlocked: Mapping[RelationName, psycopg.Error],
     ) -> None:
         self.connection = connection
         self.snapshot = snapshot
         self.address = address
+        self.locked = [t for t in tables if (t.schema_name, t.table) not in unlocked]
         self.unlocked = unlocked
         """Tables that should have been locked and could not be, with the server's reason."""
 
@@ -146,7 +148,7 @@ class SourceDatabase:
                 pin_session(connection, lock_timeout_s=self._settings.lock_timeout_s)
             except psycopg.Error as error:
                 raise explain_query_error(error, self._address) from None
-            yield SnapshotHold(connection, snapshot, self._address, unlocked)
+            yield SnapshotHold(connection, snapshot, self._address, tables, unlocked)
 
     def check_joinable(self, snapshot: SnapshotEntry) -> None:
         """Raise SourceError where another connection can't join the snapshot: better now than at the first table."""
@@ -154,14 +156,21 @@ class SourceDatabase:
             pass
 
     @contextmanager
-    def open_session(self, snapshot: SnapshotEntry | None = None) -> Iterator[SourceSession]:
-        """A session on the given snapshot, or on one of its own."""
+    def open_session(
+        self, snapshot: SnapshotEntry | None = None, *, tables: Sequence[PlannedTable] = ()
+    ) -> Iterator[SourceSession]:
+        """A session on the given snapshot, or on one of its own.
+
+        `tables` are those that it will read: it locks them for itself at once. The hold's locks don't serve it, and DDL
+        that waits for them later would make this session wait behind it.
+        """
         with self._connect() as connection:
             try:
                 if snapshot is None:
                     snapshot = _export_snapshot(connection)
                 else:
                     _join_snapshot(connection, snapshot)
+                lock_tables(connection, tables, timeout_s=self._settings.lock_timeout_s)
                 pin_session(connection, lock_timeout_s=self._settings.lock_timeout_s)
             except psycopg.Error as error:
                 raise explain_query_error(error, self._address) from None

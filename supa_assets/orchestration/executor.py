@@ -32,7 +32,7 @@ from supa_assets.errors import SupaAssetsError
 from supa_assets.export.connection import SESSION_SETTINGS
 from supa_assets.export.export_log import ExportLog
 from supa_assets.export.plan import ExportPlan
-from supa_assets.export.preflight import Preflight, preflight
+from supa_assets.export.preflight import Preflight, explain_plain_text, preflight
 from supa_assets.export.publish import check_target, publish_run
 from supa_assets.export.source import SnapshotHold, SourceDatabase
 from supa_assets.export.storage import Storage
@@ -214,6 +214,8 @@ class OneSnapshotExecutor(dg.Executor):
             found.refuse()
         if found.tables:
             database.check_joinable(hold.snapshot)
+        if warning := explain_plain_text(hold.connection, hold.address):
+            plan_context.log.warning(str(warning))
         for change in found.drift:
             plan_context.log.warning(f"changed since the definitions loaded: {change.describe()}")
         return hold, found

@@ -17,7 +17,7 @@ from supa_assets.export.source import SourceDatabase, SourceSession
 from supa_assets.export.stream import TableStream
 from supa_assets.naming import RelationName
 from supa_assets.orchestration.orphans import end_with_executor
-from supa_assets.orchestration.run_tags import check_hold, read_held_run
+from supa_assets.orchestration.run_tags import check_hold, locked_by_hold, read_held_run
 from supa_assets.settings import load_settings
 
 __all__ = ["SUPABASE_KEY", "SupabaseResource", "TableExport"]
@@ -99,5 +99,7 @@ class SupabaseResource(dg.ConfigurableResource["SupabaseResource"]):
             hold = self._hold.enter_context(database.hold_snapshot())
             self._snapshot = hold.snapshot
             self._current = read_tables(hold, database.settings)
-        self._session = self._opened.enter_context(database.open_session(self._snapshot))
+        self._session = self._opened.enter_context(
+            database.open_session(self._snapshot, tables=locked_by_hold())
+        )
         return self._session

@@ -14,6 +14,7 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict
 
 from supa_assets.export.metadata import SnapshotEntry
+from supa_assets.export.plan import PlannedTable
 from supa_assets.export.source import SnapshotHold
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "HeldRun",
     "check_hold",
     "held_in_this_process",
+    "locked_by_hold",
     "read_held_run",
     "write_held_run",
 ]
@@ -74,6 +76,12 @@ def held_in_this_process(hold: SnapshotHold) -> Iterator[None]:
         yield
     finally:
         _hold.set(None)
+
+
+def locked_by_hold() -> list[PlannedTable]:
+    """The run's tables, where the executor is in this process; in a step's own process none is known."""
+    hold = _hold.get()
+    return hold.locked if hold else []
 
 
 def check_hold() -> None:

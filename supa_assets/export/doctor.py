@@ -1,0 +1,255 @@
+"""Connect, and say what works, what doesn't and how to mend it: everything that an export would meet, before it does.
+
+Nothing that is diagnosed is raised: it is a finding. It reads no table.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import psycopg
+
+from supa_assets.errors import SettingsError, SupaAssetsError
+from supa_assets.export.catalog import fetch_query
+from supa_assets.export.connection import Address, connect, explain_query_error, parse_url
+from supa_assets.export.plan import ExportPlan
+from supa_assets.export.preflight import Preflight, explain_plain_text, preflight
+from supa_assets.export.source import SourceDatabase
+from supa_assets.settings import Settings
+
+__all__ = ["Doctor", "Finding", "Level", "run_doctor"]
+
+Level = Literal["ok", "warning", "problem"]
+
+_CONNECTIONS_OF_AN_EXPORT = 3
+"""One holds the snapshot, two read."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: Level
+    """A problem keeps an export from its end; a warning doesn't."""
+    subject: str
+    message: str
+    fix: str | None = None
+
+
+@dataclass
+class Doctor:
+    """All findings, in the order they were made, and what the export would be."""
+
+    findings: list[Finding] = field(default_factory=list)
+    plan: ExportPlan | None = None
+    preflight: Preflight | None = None
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing keeps an export from its end."""
+        return all(finding.level != "problem" for finding in self.findings)
+
+    def note(self, level: Level, subject: str, message: str, fix: str | None = None) -> None:
+        self.findings.append(Finding(level, subject, message, fix))
+
+
+def run_doctor(settings: Settings) -> Doctor:
+    """Look at everything; what a finding makes impossible to look at is left out."""
+    doctor = Doctor()
+    with _as_finding(doctor, "settings"):
+        address = parse_url(settings.require_database_url())
+        _check_addresses(doctor, address)
+        with _as_finding(doctor, "connection"):
+            _examine(doctor, address, settings)
+    return doctor
+
+
+def _examine(doctor: Doctor, address: Address, settings: Settings) -> None:
+    with _connected(address, settings) as connection:
+        entry = address.describe()
+        doctor.note("ok", "connection", f"{entry.host}:{entry.port}/{entry.database} answers")
+        found = fetch_query(connection, "doctor.sql")[0]
+        version = connection.info.parameter_status("server_version")
+        doctor.note("ok", "server", f"PostgreSQL {version}")
+        _check_tls(doctor, connection, address)
+        for check in (_check_role, _check_replica, _check_timeouts, _check_free_connections):
+            check(doctor, found)
+        with _as_finding(doctor, "pooler"):
+            _check_pooler(doctor, connection, found, address, settings)
+    with _as_finding(doctor, "tables"):
+        _check_tables(doctor, settings)
+
+
+def _check_addresses(doctor: Doctor, address: Address) -> None:
+    """Direct hosts have IPv6 addresses alone, and many networks none: the commonest reason for no connection."""
+    host, port = address.describe().host, address.describe().port
+    if address.is_local():
+        return
+    try:
+        families = {found[0] for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    except OSError:
+        return  # the connection's own error says it
+    if families == {socket.AF_INET6}:
+        doctor.note(
+            "warning",
+            "network",
+            f'"{host}" has only an IPv6 address',
+            "where there is no IPv6, use the session pooler's string (Dashboard, Connect), or buy the IPv4 add-on.",
+        )
+
+
+def _check_tls(doctor: Doctor, connection: psycopg.Connection[Any], address: Address) -> None:
+    if warning := explain_plain_text(connection, address):
+        doctor.note("warning", "TLS", warning.message, warning.hint)
+    elif not connection.pgconn.ssl_in_use:
+        doctor.note("ok", "TLS", "none, on this machine")
+    elif address.parameters.get("sslmode") == "verify-full":
+        doctor.note("ok", "TLS", "encrypted, and the server's certificate was verified")
+    else:
+        doctor.note(
+            "ok",
+            "TLS",
+            "encrypted; whose server it is was not verified",
+            "sslmode=verify-full&sslrootcert=PATH, with the certificate of Dashboard, Database, Settings.",
+        )
+
+
+def _check_role(doctor: Doctor, found: dict[str, Any]) -> None:
+    role = found["role"]
+    if found["is_superuser"] or found["bypasses_rls"]:
+        doctor.note("ok", "role", f'"{role}" reads past row-level security')
+    else:
+        doctor.note(
+            "warning",
+            "role",
+            f"\"{role}\" has no BYPASSRLS: tables with row-level security that it doesn't own can't be exported",
+            f'connect as Supabase\'s postgres, or: ALTER ROLE "{role}" BYPASSRLS;',
+        )
+
+
+def _check_replica(doctor: Doctor, found: dict[str, Any]) -> None:
+    if found["is_replica"]:
+        doctor.note(
+            "warning",
+            "replica",
+            "the server is a read replica: its recovery may cancel a long read",
+            "export from the primary, or where there is little traffic.",
+        )
+
+
+def _check_timeouts(doctor: Doctor, found: dict[str, Any]) -> None:
+    names = {
+        "statement_timeout": "statement",
+        "idle_timeout": "idle in transaction",
+        "transaction_timeout": "transaction",
+    }
+    limits = [f"{label} {found[name]}" for name, label in names.items() if found[name] != "0"]
+    doctor.note(
+        "ok",
+        "timeouts",
+        f"{', '.join(limits)}; switched off inside the export's transactions" if limits else "none",
+    )
+
+
+def _check_free_connections(doctor: Doctor, found: dict[str, Any]) -> None:
+    free = found["free_connections"]
+    message = f"{free} more are free on the server, an export takes {_CONNECTIONS_OF_AN_EXPORT}"
+    if free >= _CONNECTIONS_OF_AN_EXPORT:
+        doctor.note("ok", "connections", message)
+    else:
+        doctor.note(
+            "warning", "connections", message, "close other clients, or raise max_connections."
+        )
+
+
+def _check_pooler(
+    doctor: Doctor,
+    connection: psycopg.Connection[Any],
+    found: dict[str, Any],
+    address: Address,
+    settings: Settings,
+) -> None:
+    """A pooler gives its clients process numbers of its own. In transaction mode a second one gets the same backend."""
+    if connection.info.backend_pid == found["backend_pid"]:
+        doctor.note("ok", "pooler", "none, the connection is direct")
+        return
+    connection.rollback()
+    with _connected(address, settings) as other:
+        backend_pid = fetch_query(other, "doctor.sql")[0]["backend_pid"]
+        again = fetch_query(connection, "doctor.sql")[0]["backend_pid"]
+        connection.rollback()
+    if found["backend_pid"] in (backend_pid, again) and backend_pid != found["backend_pid"]:
+        doctor.note("ok", "pooler", "session mode, or a transaction pooler with nobody else on it")
+    else:
+        doctor.note(
+            "ok", "pooler", "transaction mode; each connection of an export is one transaction"
+        )
+
+
+def _check_tables(doctor: Doctor, settings: Settings) -> None:
+    database = SourceDatabase(settings)
+    doctor.plan = plan = database.read_plan()
+    names = [table.name for table in plan.tables]
+    with database.hold_snapshot() as hold:
+        doctor.preflight = found = preflight(hold, plan, settings, selected=names)
+        with _as_finding(doctor, "snapshot"):
+            database.check_joinable(hold.snapshot)
+            doctor.note("ok", "snapshot", "a second connection reads in the snapshot of the first")
+    for refusal in found.refusals.values():
+        doctor.note("problem", "privileges", refusal.message, refusal.hint)
+    if not plan.tables:
+        doctor.note(
+            "problem", "tables", "there are none to export", "see the settings schemas and auth."
+        )
+    else:
+        doctor.note("ok", "tables", _describe_tables(plan))
+    _check_not_included(doctor, found)
+
+
+def _describe_tables(plan: ExportPlan) -> str:
+    counts = [table.estimated_row_count for table in plan.tables]
+    rows = sum(count for count in counts if count is not None)
+    unknown = counts.count(None)
+    said = f"{len(counts)} tables, about {rows:,} rows (estimate)"
+    if unknown:
+        said += f" besides {unknown} tables that were never analyzed"
+    megabytes = sum(table.byte_count for table in plan.tables) / 1_000_000
+    return f"{said}, {megabytes:,.1f} MB on the server's disk to read and send"
+
+
+def _check_not_included(doctor: Doctor, found: Preflight) -> None:
+    for count, what in (
+        (found.not_included.large_object_count, "large objects"),
+        (found.not_included.storage_object_count, "files in Supabase Storage (storage.objects)"),
+    ):
+        if count:
+            doctor.note(
+                "warning",
+                "not included",
+                f"{count} {what} are no rows of tables and won't be in the export",
+                "copy them by other means.",
+            )
+
+
+@contextmanager
+def _connected(address: Address, settings: Settings) -> Iterator[psycopg.Connection[Any]]:
+    connection = connect(address, timeout_s=settings.connect_timeout_s)
+    try:
+        yield connection
+    except psycopg.Error as error:
+        raise explain_query_error(error, address) from None
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _as_finding(doctor: Doctor, subject: str) -> Iterator[None]:
+    try:
+        yield
+    except SupaAssetsError as error:
+        name = "settings" if isinstance(error, SettingsError) else subject
+        doctor.note("problem", name, error.message, error.hint)

@@ -1,0 +1,117 @@
+"""A TCP proxy before the server, whose connections a test can cut, cut short, or stop for a while."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+Fault = Callable[["Line", int], bool]
+"""Asked with a connection and the bytes that the server has sent on it; False ends the connection there."""
+
+
+class Line:
+    """One connection through the proxy."""
+
+    def __init__(self, number: int, client: socket.socket, server: socket.socket) -> None:
+        self.number = number
+        self.client = client
+        self.server = server
+
+    def cut(self) -> None:
+        """As a crashed router would: a reset, nothing more."""
+        for end in (self.client, self.server):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            end.shutdown(socket.SHUT_RD)  # wakes the thread that reads it; only then it is closed
+            end.close()
+
+    def end(self) -> None:
+        """Close it in good order in the middle of a message."""
+        for end in (self.client, self.server):
+            end.close()
+
+
+class Proxy:
+    def __init__(self, port: int, fault: Fault) -> None:
+        self._port = port
+        self._fault = fault
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self.lines: list[Line] = []
+
+    def __enter__(self) -> Proxy:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._listener.close()
+        for line in self.lines:
+            line.end()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._port))
+            line = Line(len(self.lines), client, server)
+            self.lines.append(line)
+            for source, target, is_answer in ((client, server, False), (server, client, True)):
+                threading.Thread(
+                    target=self._pump, args=(line, source, target, is_answer), daemon=True
+                ).start()
+
+    def _pump(
+        self, line: Line, source: socket.socket, target: socket.socket, is_answer: bool
+    ) -> None:
+        byte_count = 0
+        try:
+            while data := source.recv(16_384):
+                byte_count += len(data)
+                if is_answer and not self._fault(line, byte_count):
+                    target.sendall(data[: len(data) // 2])
+                    return
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+
+def cut_after(byte_count: int) -> Fault:
+    def fault(line: Line, sent: int) -> bool:
+        if sent >= byte_count:
+            line.cut()
+        return sent < byte_count
+
+    return fault
+
+
+def truncate_after(byte_count: int) -> Fault:
+    def fault(line: Line, sent: int) -> bool:
+        if sent < byte_count:
+            return True
+        line.client.shutdown(socket.SHUT_WR)
+        return False
+
+    return fault
+
+
+def stall_once_after(byte_count: int, *, seconds: float) -> Fault:
+    stalled: set[int] = set()
+
+    def fault(line: Line, sent: int) -> bool:
+        if sent >= byte_count and line.number not in stalled:
+            stalled.add(line.number)
+            time.sleep(seconds)
+        return True
+
+    return fault
