@@ -1,0 +1,130 @@
+"""The doctor raises nothing of what it diagnoses, and each finding that is not well has its fix."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from supa_assets.export.doctor import Doctor, Finding, run_doctor
+from supa_assets.settings import Settings
+from supa_assets_tests.databases import Database
+
+
+def by_subject(doctor: Doctor) -> dict[str, Finding]:
+    return {finding.subject: finding for finding in doctor.findings}
+
+
+def url_settings(url: str) -> Settings:
+    return Settings(database_url=SecretStr(url), auth=False, connect_timeout_s=2)
+
+
+def test_a_healthy_database_is_well(any_database: Database) -> None:
+    any_database.execute("CREATE TABLE a AS SELECT n FROM generate_series(1, 1000) n", "ANALYZE a")
+    doctor = run_doctor(any_database.settings())
+
+    assert doctor.is_well
+    assert {finding.level for finding in doctor.findings} == {"ok"}
+    found = by_subject(doctor)
+    assert found["tables"].message.startswith("1 tables, about 1,000 rows (estimate)")
+    assert found["role"].message == '"postgres" reads past row-level security'
+    assert found["pooler"].message == "none, the connection is direct"
+    assert found["snapshot"].level == "ok"
+    assert doctor.plan is not None
+    assert doctor.preflight is not None
+
+
+def test_what_would_stop_an_export_is_a_problem_and_what_it_lacks_a_warning(
+    database: Database,
+) -> None:
+    database.execute(
+        "CREATE TABLE a (id int)",
+        "CREATE TABLE b (id int)",
+        "ALTER TABLE b ENABLE ROW LEVEL SECURITY",
+        "SELECT lo_from_bytea(0, 'x')",
+        f"""DO $$ BEGIN
+            CREATE ROLE patient LOGIN PASSWORD '{database.server.password}';
+        EXCEPTION WHEN duplicate_object THEN NULL; END $$""",
+        f"ALTER ROLE patient IN DATABASE \"{database.name}\" SET statement_timeout = '2min'",
+        "GRANT SELECT ON b TO patient",
+    )
+    doctor = run_doctor(database.settings(user="patient"))
+
+    assert not doctor.is_well
+    problems = [finding for finding in doctor.findings if finding.level == "problem"]
+    assert [problem.message.partition('"')[0] for problem in problems] == ["role ", ""]
+    assert problems[0].fix is not None
+    assert problems[0].fix.startswith('GRANT SELECT ON "public"."a" TO "patient";')
+    found = by_subject(doctor)
+    assert found["role"].level == "warning"
+    assert found["not included"].message.startswith("1 large objects are no rows")
+    assert found["timeouts"].message.startswith("statement 2min; switched off")
+    assert all(finding.fix for finding in doctor.findings if finding.level != "ok")
+
+
+@pytest.mark.parametrize("url", ["", "mysql://u:secret@h/d", "postgresql://u:sec@ret@[/d"])
+def test_a_url_that_is_none_is_a_problem(url: str) -> None:
+    settings = url_settings(url) if url else Settings(auth=False)
+    doctor = run_doctor(settings)
+
+    (finding,) = doctor.findings
+    assert (finding.level, finding.subject) == ("problem", "settings")
+    assert finding.fix
+    assert "sec" not in finding.message.replace("second", "")
+
+
+def test_a_server_that_does_not_answer_is_a_problem() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        doctor = run_doctor(url_settings(f"postgresql://u:p@127.0.0.1:{probe.getsockname()[1]}/d"))
+
+    (finding,) = doctor.findings
+    assert (finding.level, finding.subject) == ("problem", "connection")
+    assert "Connection refused" in finding.message
+    assert finding.fix
+
+
+def test_a_host_with_an_ipv6_address_alone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        return [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 5432, 0, 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    doctor = run_doctor(url_settings("postgresql://u:p@db.abc.supabase.invalid:5432/postgres"))
+
+    network = doctor.findings[0]
+    assert (network.level, network.subject) == ("warning", "network")
+    assert "session pooler" in (network.fix or "")
+
+
+def test_plain_text_to_another_machine_is_a_warning(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name of this machine stands for another's: it is no loopback address."""
+    database.execute("CREATE TABLE a (id int)")
+    url = database.url.replace("@127.0.0.1:", "@elsewhere.example:") + "?hostaddr=127.0.0.1"
+    found = by_subject(run_doctor(url_settings(url)))
+
+    assert found["TLS"].level == "warning"
+    assert 'connection to "elsewhere.example" is not encrypted' in found["TLS"].message
+    assert "sslmode=require" in (found["TLS"].fix or "")
+
+
+def test_a_locked_table_keeps_nobody_waiting(database: Database) -> None:
+    database.execute("CREATE TABLE a (id int)")
+    with psycopg.connect(database.superuser_url) as other:
+        other.execute("LOCK TABLE a")
+        assert run_doctor(database.settings()).is_well
+
+
+def test_a_database_without_tables_has_nothing_to_export(
+    database: Database, tmp_path: Path
+) -> None:
+    found = by_subject(run_doctor(database.settings()))
+    assert (found["tables"].level, found["tables"].message) == (
+        "problem",
+        "there are none to export",
+    )
