@@ -126,8 +126,12 @@ class Settings(ValueForms):
     """Rows up to which a table goes in one piece."""
     chunk_bytes: Annotated[int, Field(ge=1_024, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
     """How much JSON one chunk of a streamed table aims at."""
+    streams: Annotated[int, Field(ge=1, le=32)] = 2
+    """Connections that read one large table at a time; one more holds the run's snapshot."""
     progress_rows: Annotated[int, Field(ge=1)] = 1_000
     """Rows between two progress lines in export.log."""
+    checksums: bool = False
+    """Whether the source computes a checksum over each table's rows, for `supa-assets prove`; reads each table again."""
     connect_timeout_s: Annotated[int, Field(ge=1)] = 10
     lock_timeout_s: Annotated[int, Field(ge=1)] = 10
     executor: Literal["in_process", "multiprocess"] = "in_process"

@@ -12,6 +12,7 @@ import click
 from supa_assets.cli.demo import demo
 from supa_assets.cli.doctor import doctor
 from supa_assets.cli.export import export
+from supa_assets.cli.prove import prove
 from supa_assets.cli.restore import restore
 from supa_assets.cli.tables import tables
 from supa_assets.cli.verify import verify
@@ -45,6 +46,7 @@ commands.add_command(export)
 commands.add_command(tables)
 commands.add_command(verify)
 commands.add_command(restore)
+commands.add_command(prove)
 commands.add_command(doctor)
 commands.add_command(demo)
 

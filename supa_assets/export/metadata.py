@@ -18,6 +18,7 @@ __all__ = [
     "FORMAT_VERSION",
     "METADATA_FILE",
     "BrokenReference",
+    "ChecksumEntry",
     "ColumnEntry",
     "DriftEntry",
     "ExportMetadata",
@@ -78,6 +79,16 @@ class SnapshotEntry(_Entry):
     """`pg_current_wal_insert_lsn()` at that moment; absent where the role or a replica doesn't give it."""
 
 
+class ChecksumEntry(_Entry):
+    """The source's checksum over a table's rows, whatever their order; computed in the export's snapshot."""
+
+    algorithm: str
+    """`sha256-sum-128`: docs/FORMAT.md says how it is computed."""
+    value: str
+    duration_ms: int
+    """What it cost the server."""
+
+
 class TableEntry(_Entry):
     """What is said of one table and its file."""
 
@@ -96,11 +107,15 @@ class TableEntry(_Entry):
     primary_key: list[str]
     ordered_by: list[str]
     """Columns the rows are sorted by; empty for heap order."""
+    strategy: str | None = None
+    """How the table was cut into chunks while it was read: `key ranges`; it doesn't change what the file holds."""
     references: list[ReferenceEntry]
     snapshot: SnapshotEntry
     exported_at: str
     duration_ms: int
     run_id: str
+    checksum: ChecksumEntry | None = None
+    """Where the setting `checksums` asked for it."""
 
 
 class ImportPosition(_Entry):
@@ -141,7 +156,10 @@ class SourceEntry(_Entry):
             return (self.project, self.database) == (other.project, other.database)
         has_project = self.project or other.project
         if self.system_identifier and other.system_identifier and not has_project:
-            return (self.system_identifier, self.database) == (other.system_identifier, other.database)
+            return (self.system_identifier, self.database) == (
+                other.system_identifier,
+                other.database,
+            )
         return (self.host, self.port, self.database) == (other.host, other.port, other.database)
 
 
@@ -263,6 +281,14 @@ def _refuse_newer_version(data: bytes, path: str) -> None:
         version = _Versioned.model_validate_json(data).format_version
     except ValidationError:
         return  # the full model says what is wrong
+    if version < 1:
+        raise ExportFault(
+            f'"{path}" has formatVersion {version}, which no version of this program wrote',
+            hint="restore the file from a copy, or move it away and export again.",
+            path=path,
+            expected=FORMAT_VERSION,
+            found=version,
+        )
     if version > FORMAT_VERSION:
         raise ExportFault(
             f'"{path}" has formatVersion {version}, this program knows {FORMAT_VERSION}',

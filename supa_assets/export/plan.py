@@ -60,6 +60,8 @@ class PlannedTable(_Frozen):
     """From the planner's statistics (reltuples, scaled to today's pages); None where the table was never analyzed."""
     byte_count: int
     """Bytes on the server's disk, TOAST included, indexes not."""
+    key_correlation: float | None = None
+    """How far the heap lies in the key's order, -1 to 1, from the planner's statistics; for guesses only."""
 
     @property
     def relation(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from pydantic import ValidationError
@@ -13,6 +13,7 @@ from supa_assets.export.import_order import Reference, find_import_order
 from supa_assets.export.metadata import (
     METADATA_FILE,
     BrokenReference,
+    ChecksumEntry,
     DriftEntry,
     ExportMetadata,
     ImportPosition,
@@ -46,6 +47,8 @@ class Findings:
     not_included: NotIncludedEntry
     drift: Collection[DriftEntry]
     structure: StructureEntry | None = None
+    checksums: Mapping[str, ChecksumEntry] = field(default_factory=dict)
+    """By asset name, of the run's tables."""
 
 
 def read_metadata(storage: Storage) -> ExportMetadata | None:
@@ -94,6 +97,11 @@ def publish_run(
         raise ExportFault(
             f'run "{run_id}" staged no table', hint="see the run's errors; nothing was published."
         )
+    if findings is not None:
+        entries = {
+            name: entry.model_copy(update={"checksum": findings.checksums.get(name)})
+            for name, entry in entries.items()
+        }
     merged: list[ExportMetadata] = []
 
     def merge(data: bytes | None) -> Publication:

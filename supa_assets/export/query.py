@@ -1,27 +1,42 @@
-"""The SQL that makes the server write JSON, composed from the plan. The shape of every statement of the export is here."""
+"""The SQL that makes the server write JSON, composed from the plan: the shape of every statement of an export."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from psycopg import sql
 
 from supa_assets.export.plan import PlannedColumn, PlannedTable
 
 __all__ = [
+    "HEAP_ORDER",
+    "Buckets",
     "ChunkRange",
     "Key",
     "compose_borders_by_row_count",
     "compose_borders_by_size",
+    "compose_bucket_borders",
+    "compose_checksum",
     "compose_chunk",
     "compose_count",
+    "compose_is_bucketable",
+    "compose_key_operators",
+    "compose_next_border",
+    "compose_range_count",
     "compose_relation",
+    "compose_row_sizes",
     "compose_row_width",
+    "compose_sample",
+    "compose_sorted_buckets",
 ]
 
 _ROW_SEPARATOR = sql.SQL("E',\\n'")
 _LINE_BREAKS = (sql.SQL("E'\\r\\n'"), sql.SQL("'  '"))
+_SAMPLE_SEED = sql.SQL("REPEATABLE (5)")
+_RAW_SIZE_TYPES = ("text", "character varying", "bytea")
+"""octet_length() tells their size without fetching them from TOAST or decompressing them."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +47,11 @@ class Key:
     types: tuple[str, ...]
     is_heap_order: bool = False
     """The key is ctid: rows come in that order without being sorted."""
+    operators: tuple[Mapping[str, sql.Composable], ...] = ()
+    """Each column's `<`, `<=`, `=`, `>=` and `>` by their full names, where a type's own are not in pg_catalog.
+
+    With an empty search_path a bare `<` of two citext would be text's, which sorts otherwise.
+    """
 
     def as_list(self) -> sql.Composable:
         return sql.SQL(", ").join(self.columns)
@@ -64,10 +84,59 @@ class Key:
             )
         )
 
+    def prefix(self, column_count: int) -> Key:
+        return Key(
+            self.columns[:column_count],
+            self.types[:column_count],
+            self.is_heap_order,
+            self.operators[:column_count],
+        )
+
+    def compare(self, operator: Literal[">=", "<"], values: Sequence[str]) -> sql.Composable:
+        """Rows on one side of a boundary, which may have values for the key's first columns only."""
+        prefix = self.prefix(len(values))
+        if not prefix.operators:
+            return sql.SQL("{} {} {}").format(
+                prefix.as_row(), sql.SQL(operator), prefix.boundary(values)
+            )
+        return prefix._compare_by_columns(operator, values)
+
+    def _compare_by_columns(
+        self, operator: Literal[">=", "<"], values: Sequence[str]
+    ) -> sql.Composable:
+        """`a > 1 OR a = 1 AND b >= 2`, since a comparison of rows can't name an operator for each column."""
+        last = len(values) - 1
+        alternatives = []
+        for n in range(last + 1):
+            decisive = operator if n == last or operator == "<" else ">"
+            comparisons = [self._compare_column(i, "=", values[i]) for i in range(n)]
+            comparisons.append(self._compare_column(n, decisive, values[n]))
+            alternatives.append(sql.SQL(" AND ").join(comparisons))
+        whole = sql.SQL("({})").format(sql.SQL(" OR ").join(alternatives))
+        if not last:
+            return whole
+        # What the alternatives imply is said once more, for the index.
+        bound = self._compare_column(0, ">=" if operator == ">=" else "<=", values[0])
+        return sql.SQL("{} AND {}").format(bound, whole)
+
+    def _compare_column(self, column: int, operator: str, value: str) -> sql.Composable:
+        return sql.SQL("{} {} {}::{}").format(
+            self.columns[column],
+            self.operators[column][operator],
+            sql.Literal(value),
+            _trusted(self.types[column]),
+        )
+
+
+HEAP_ORDER = Key(columns=(sql.SQL("t.ctid"),), types=("pg_catalog.tid",), is_heap_order=True)
+
 
 @dataclass(frozen=True)
 class ChunkRange:
-    """Rows of `relation` from `start` (included) to `end` (left out); None leaves that end open."""
+    """Rows of `relation` from `start` (included) to `end` (left out); None leaves that end open.
+
+    `start` and `end` may hold the key's first columns only.
+    """
 
     relation: sql.Composable
     key: Key | None = None
@@ -75,8 +144,22 @@ class ChunkRange:
     end: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True)
+class Buckets:
+    """Keys whose first column is from `start` (included) to `end` (left out), cut at `borders` into buckets from 0 on.
+
+    Of these the share of one stream: each `streams`-th bucket.
+    """
+
+    start: str | None
+    borders: tuple[str, ...]
+    end: str | None
+    stream: int
+    streams: int
+
+
 def compose_relation(schema: str, table: str, *, is_partitioned: bool) -> sql.Composable:
-    """`ONLY` keeps inheritance children out, since each is a table of its own; a partitioned table has no rows itself."""
+    """`ONLY` keeps inheritance children out, each a table of its own; a partitioned table has no rows itself."""
     only = sql.SQL("") if is_partitioned else sql.SQL("ONLY ")
     return sql.SQL("{}{} AS t").format(only, sql.Identifier(schema, table))
 
@@ -85,22 +168,90 @@ def compose_count(relation: sql.Composable) -> sql.Composed:
     return sql.SQL("SELECT pg_catalog.count(*) FROM {}").format(relation)
 
 
-def compose_chunk(table: PlannedTable, range_: ChunkRange) -> sql.Composed:
-    """One row of two columns: the rows' JSON joined by `,` and a newline, and their number.
+def compose_range_count(range_: ChunkRange) -> sql.Composed:
+    return compose_count(
+        sql.SQL("{}{}").format(range_.relation, _compose_where(_compose_conditions(range_)))
+    )
 
+
+def compose_chunk(
+    table: PlannedTable, range_: ChunkRange, *, most_bytes: int | None = None
+) -> sql.Composed:
+    """One row of three columns: the rows' JSON joined by `,` and a newline, their number, the JSON's bytes.
+
+    The JSON is NULL where it would be more than `most_bytes`, so that no surprise reaches the client's memory.
     The subselect's order is the aggregate's input order (manual, 9.21), since the transaction has no parallel workers.
     """
-    line: sql.Composable = sql.SQL("pg_catalog.row_to_json(r.*)::pg_catalog.text")
-    if table.holds_raw_json:
-        # Within JSON text a raw line break can only be white space between tokens.
-        line = sql.SQL("pg_catalog.translate({}, {}, {})").format(line, *_LINE_BREAKS)
     return sql.SQL(
-        "SELECT pg_catalog.string_agg({line}, {separator}), pg_catalog.count(*) FROM (SELECT {columns} FROM {rows}) AS r"
+        "SELECT {data}, row_count, pg_catalog.octet_length(data) FROM ("
+        "SELECT pg_catalog.string_agg({line}, {separator}) AS data, pg_catalog.count(*) AS row_count"
+        " FROM (SELECT {columns} FROM {rows}) AS r) AS c"
     ).format(
-        line=line,
+        data=_compose_guard(most_bytes),
+        line=_compose_line(table),
         separator=_ROW_SEPARATOR,
         columns=_compose_columns(table),
-        rows=_compose_rows(range_),
+        rows=_compose_ordered_rows(range_),
+    )
+
+
+def compose_sorted_buckets(
+    table: PlannedTable,
+    relation: sql.Composable,
+    key: Key,
+    buckets: Buckets,
+    *,
+    most_bytes: int,
+) -> sql.Composed:
+    """A row for each bucket of the share that isn't empty, in order: its number, then what `compose_chunk` gives.
+
+    A bucket's number never falls as the key rises, so sorting by both is sorting by the key.
+    """
+    first = key.prefix(1)
+    bucket = _unused_name("bucket", table)
+    number = sql.SQL("pg_catalog.width_bucket({}, {}::{}[])").format(
+        first.columns[0], sql.Literal(_as_array(buckets.borders)), _trusted(first.types[0])
+    )
+    share = ChunkRange(relation, first, _as_boundary(buckets.start), _as_boundary(buckets.end))
+    conditions = _compose_conditions(share)
+    if buckets.streams > 1:
+        conditions.append(
+            sql.SQL("{} % {} = {}").format(
+                number, sql.Literal(buckets.streams), sql.Literal(buckets.stream)
+            )
+        )
+    return sql.SQL(
+        "SELECT {bucket}, {guard}, row_count, pg_catalog.octet_length(data) FROM ("
+        "SELECT {bucket}, pg_catalog.string_agg((SELECT {line} FROM (SELECT {columns}) AS r), {separator}) AS data,"
+        " pg_catalog.count(*) AS row_count"
+        " FROM (SELECT t.*, {number} AS {bucket} FROM {relation}{where} ORDER BY {number}, {key}) AS t"
+        " GROUP BY {bucket}) AS c"
+    ).format(
+        bucket=bucket,
+        guard=_compose_guard(most_bytes),
+        line=_compose_line(table),
+        columns=_compose_columns(table),
+        separator=_ROW_SEPARATOR,
+        number=number,
+        relation=relation,
+        where=_compose_where(conditions),
+        key=key.as_list(),
+    )
+
+
+def compose_checksum(table: PlannedTable, relation: sql.Composable) -> sql.Composed:
+    """One row: the number of rows, and the sums of the first and second 8 bytes of each line's SHA-256, as int8."""
+    half = "('x' || pg_catalog.encode(pg_catalog.substr(h.hash, {}, 8), 'hex'))::pg_catalog.bit(64)::pg_catalog.int8"
+    return sql.SQL(
+        "SELECT pg_catalog.count(*), coalesce(pg_catalog.sum({first}), 0), coalesce(pg_catalog.sum({second}), 0)"
+        " FROM (SELECT {columns} FROM {relation}) AS r CROSS JOIN LATERAL"
+        " (SELECT pg_catalog.sha256(pg_catalog.convert_to({line}, 'UTF8')) AS hash OFFSET 0) AS h"
+    ).format(
+        first=sql.SQL(half).format(sql.Literal(1)),
+        second=sql.SQL(half).format(sql.Literal(9)),
+        line=_compose_line(table),
+        columns=_compose_columns(table),
+        relation=relation,
     )
 
 
@@ -112,69 +263,211 @@ def compose_row_width(table: PlannedTable, relation: sql.Composable) -> sql.Comp
     ).format(columns=_compose_columns(table), relation=relation)
 
 
-def compose_borders_by_row_count(relation: sql.Composable, key: Key, *, rows: int) -> sql.Composed:
-    """Keys, as text, of every row that begins a chunk of so many rows, but for the first chunk's."""
+def compose_sample(relation: sql.Composable, key: Key, *, percent: float) -> sql.Composed:
+    """Of whole pages taken at random: rows, pages, and how often a walk along the key comes to a page not just left."""
+    return sql.SQL(
+        "SELECT pg_catalog.count(*), pg_catalog.count(DISTINCT page),"
+        " pg_catalog.count(*) FILTER (WHERE (page = ANY (previous)) IS NOT TRUE)"
+        " FROM (SELECT page, pg_catalog.array_agg(page) OVER"
+        " (ORDER BY {aliases} ROWS BETWEEN 16 PRECEDING AND 1 PRECEDING) AS previous FROM ("
+        "SELECT {aliased}, t.tableoid::pg_catalog.text || (t.ctid::pg_catalog.text::pg_catalog.point)[0] AS page"
+        " FROM {relation} TABLESAMPLE SYSTEM ({percent}) {seed}) AS s) AS s"
+    ).format(
+        aliases=sql.SQL(", ").join(key.aliases()),
+        aliased=key.as_aliased_list(),
+        relation=relation,
+        percent=sql.Literal(percent),
+        seed=_SAMPLE_SEED,
+    )
+
+
+def compose_bucket_borders(
+    relation: sql.Composable, key: Key, *, percent: float, buckets: int
+) -> sql.Composed:
+    """The key's first column, as text, where a sample of the table is to be cut for so many buckets of one size."""
+    first = key.prefix(1)
+    return sql.SQL(
+        "SELECT {text} FROM (SELECT {aliases}, pg_catalog.row_number() OVER (ORDER BY {aliases}) AS n,"
+        " pg_catalog.count(*) OVER () AS row_count"
+        " FROM (SELECT {aliased} FROM {relation} TABLESAMPLE SYSTEM ({percent}) {seed}) AS s) AS s"
+        " WHERE n * {buckets} / row_count > (n - 1) * {buckets} / row_count AND n < row_count ORDER BY n"
+    ).format(
+        text=first.as_text(),
+        aliases=sql.SQL(", ").join(first.aliases()),
+        aliased=first.as_aliased_list(),
+        relation=relation,
+        percent=sql.Literal(percent),
+        seed=_SAMPLE_SEED,
+        buckets=sql.Literal(buckets),
+    )
+
+
+def compose_key_operators(schema: str, table: str) -> sql.Composed:
+    """Of each column of the primary key, in order: its btree operators, smaller to greater, as schema and name."""
+    return sql.SQL(
+        "SELECT k.position, n.nspname, o.oprname"
+        " FROM pg_catalog.pg_index AS i"
+        " JOIN pg_catalog.pg_class AS c ON c.oid = i.indrelid"
+        " JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace"
+        " CROSS JOIN LATERAL unnest(i.indclass::pg_catalog.oid[]) WITH ORDINALITY AS k(opclass, position)"
+        " JOIN pg_catalog.pg_opclass AS b ON b.oid = k.opclass"
+        " JOIN pg_catalog.pg_amop AS a ON a.amopfamily = b.opcfamily"
+        " AND a.amoplefttype = b.opcintype AND a.amoprighttype = b.opcintype"
+        " JOIN pg_catalog.pg_operator AS o ON o.oid = a.amopopr"
+        " JOIN pg_catalog.pg_namespace AS n ON n.oid = o.oprnamespace"
+        " WHERE i.indisprimary AND s.nspname = {} AND c.relname = {}"
+        " ORDER BY k.position, a.amopstrategy"
+    ).format(sql.Literal(schema), sql.Literal(table))
+
+
+def compose_is_bucketable(type_name: str) -> sql.Composed:
+    """Whether `width_bucket` takes the type: not arrays, which have no arrays, nor domains.
+
+    Nor types whose elements don't lie side by side in an array (macaddr, timetz): there it compares what isn't a value,
+    in all versions up to 18.
+    """
+    return sql.SQL(
+        "SELECT t.typarray <> 0 AND t.typtype IN ('b', 'e') AND (t.typlen < 0 OR t.typlen %"
+        " CASE t.typalign WHEN 'd' THEN 8 WHEN 'i' THEN 4 WHEN 's' THEN 2 ELSE 1 END = 0)"
+        " FROM pg_catalog.pg_type AS t WHERE t.oid = {}::pg_catalog.regtype"
+    ).format(sql.Literal(type_name))
+
+
+def compose_next_border(range_: ChunkRange, *, rows: int) -> sql.Composed:
+    """The key, as text, of the row that comes `rows` rows after the range's first; no row where there is none."""
+    key = _required_key(range_)
+    return sql.SQL(
+        "SELECT {text} FROM (SELECT {aliased} FROM {rows} OFFSET {offset} LIMIT 1) AS b"
+    ).format(
+        text=key.as_text(),
+        aliased=key.as_aliased_list(),
+        rows=_compose_ordered_rows(range_),
+        offset=sql.Literal(rows),
+    )
+
+
+def compose_borders_by_row_count(range_: ChunkRange, *, rows: int) -> sql.Composed:
+    """Keys, as text, of every row of the range that begins a chunk of so many rows, but for the first chunk's."""
+    key = _required_key(range_)
     return sql.SQL(
         "SELECT {text} FROM"
-        " (SELECT {aliased}, pg_catalog.row_number() OVER (ORDER BY {key}) AS n FROM {relation}) AS b"
+        " (SELECT {aliased}, pg_catalog.row_number() OVER (ORDER BY {key}) AS n FROM {relation}{where}) AS b"
         " WHERE n > 1 AND n % {rows} = 1 % {rows} ORDER BY n"
     ).format(
         text=key.as_text(),
         aliased=key.as_aliased_list(),
         key=key.as_list(),
-        relation=relation,
+        relation=range_.relation,
+        where=_compose_where(_compose_conditions(range_)),
         rows=sql.Literal(rows),
     )
 
 
 def compose_borders_by_size(
-    table: PlannedTable, relation: sql.Composable, key: Key, *, chunk_bytes: int
+    table: PlannedTable, range_: ChunkRange, *, stored_bytes: int, rows: int
 ) -> sql.Composed:
-    """Keys, as text, of every row that begins a chunk of about so many bytes, but for the first chunk's.
+    """Of the range's first `rows` rows: keys, as text, of those that begin a chunk of about so many stored bytes.
 
-    pg_column_size() reads a value's stored size without fetching the value from TOAST. JSON is taken as twice that, plus
-    the keys' names; a row above `chunk_bytes` is a chunk of its own, or ends one.
+    The last column tells whether it is the last of the `rows`, where the next look begins. A row wider than a chunk
+    begins one and ends it. No value is fetched from TOAST for it.
     """
-    sizes = sql.SQL(" + ").join(
-        sql.SQL("coalesce(pg_catalog.pg_column_size(t.{}), 0)").format(
-            sql.Identifier(column.entry.name)
-        )
-        for column in table.columns
-    )
-    names = sum(len(column.entry.name.encode()) + 4 for column in table.columns)
+    key = _required_key(range_)
     return sql.SQL(
-        "SELECT {text} FROM ("
-        "SELECT b.*, pg_catalog.lag(bucket) OVER (ORDER BY {aliases}) AS previous FROM ("
-        "SELECT {aliased}, (pg_catalog.sum({names} + 2::pg_catalog.int8 * ({sizes}))"
-        " OVER (ORDER BY {key} ROWS UNBOUNDED PRECEDING) / {chunk_bytes})::pg_catalog.int8 AS bucket"
-        " FROM {relation}) AS b) AS b WHERE bucket <> previous ORDER BY {aliases}"
+        "SELECT {text}, n = {rows} FROM ("
+        "SELECT b.*, pg_catalog.lag(chunk) OVER (ORDER BY n) AS previous,"
+        " pg_catalog.lag(size) OVER (ORDER BY n) AS before"
+        " FROM (SELECT {aliases}, size, pg_catalog.row_number() OVER (ORDER BY {aliases}) AS n,"
+        " pg_catalog.div(pg_catalog.sum(size) OVER (ORDER BY {aliases} ROWS UNBOUNDED PRECEDING), {stored_bytes})"
+        " AS chunk"
+        " FROM (SELECT {aliased}, {size} AS size FROM {relation}{where} ORDER BY {key} LIMIT {rows}) AS b"
+        ") AS b) AS b WHERE chunk <> previous OR before > {stored_bytes} OR n = {rows} ORDER BY n"
     ).format(
         text=key.as_text(),
         aliases=sql.SQL(", ").join(key.aliases()),
         aliased=key.as_aliased_list(),
+        size=_compose_row_size(table),
+        relation=range_.relation,
+        where=_compose_where(_compose_conditions(range_)),
         key=key.as_list(),
-        names=sql.Literal(names),
-        sizes=sizes,
-        chunk_bytes=sql.Literal(chunk_bytes),
-        relation=relation,
+        stored_bytes=sql.Literal(stored_bytes),
+        rows=sql.Literal(rows),
     )
 
 
-def _compose_rows(range_: ChunkRange) -> sql.Composable:
+def compose_row_sizes(table: PlannedTable, range_: ChunkRange) -> sql.Composed:
+    """The range's first row: its key as text, then each column's size as far as it is known without reading it."""
+    key = _required_key(range_)
+    sizes = sql.SQL(", ").join(
+        _compose_size(column, sql.SQL("t.{}").format(sql.Identifier(column.entry.name)))
+        for column in table.columns
+    )
+    texts = sql.SQL(", ").join(
+        sql.SQL("{}::pg_catalog.text").format(column) for column in key.columns
+    )
+    return sql.SQL("SELECT {}, {} FROM {} LIMIT 1").format(
+        texts, sizes, _compose_ordered_rows(range_)
+    )
+
+
+def _compose_line(table: PlannedTable) -> sql.Composable:
+    line: sql.Composable = sql.SQL("pg_catalog.row_to_json(r.*)::pg_catalog.text")
+    if table.holds_raw_json:
+        # Within JSON text a raw line break can only be white space between tokens.
+        line = sql.SQL("pg_catalog.translate({}, {}, {})").format(line, *_LINE_BREAKS)
+    return line
+
+
+def _compose_guard(most_bytes: int | None) -> sql.Composable:
+    if most_bytes is None:
+        return sql.SQL("data")
+    return sql.SQL("CASE WHEN pg_catalog.octet_length(data) <= {} THEN data END").format(
+        sql.Literal(most_bytes)
+    )
+
+
+def _compose_ordered_rows(range_: ChunkRange) -> sql.Composable:
+    rows = sql.SQL("{}{}").format(range_.relation, _compose_where(_compose_conditions(range_)))
+    if range_.key is None or range_.key.is_heap_order:
+        return rows
+    return sql.SQL("{} ORDER BY {}").format(rows, range_.key.as_list())
+
+
+def _compose_conditions(range_: ChunkRange) -> list[sql.Composable]:
     key = range_.key
     if key is None:
-        return range_.relation
-    conditions = [
-        sql.SQL("{} {} {}").format(key.as_row(), operator, key.boundary(boundary))
-        for operator, boundary in ((sql.SQL(">="), range_.start), (sql.SQL("<"), range_.end))
-        if boundary is not None
+        return []
+    conditions: list[sql.Composable] = []
+    bounds: list[tuple[Literal[">=", "<"], tuple[str, ...] | None]] = [
+        (">=", range_.start),
+        ("<", range_.end),
     ]
-    rows = range_.relation
-    if conditions:
-        rows = sql.SQL("{} WHERE {}").format(rows, sql.SQL(" AND ").join(conditions))
-    if not key.is_heap_order:
-        rows = sql.SQL("{} ORDER BY {}").format(rows, key.as_list())
-    return rows
+    for operator, boundary in bounds:
+        if boundary is not None:
+            conditions.append(key.compare(operator, boundary))
+    return conditions
+
+
+def _compose_where(conditions: Sequence[sql.Composable]) -> sql.Composable:
+    if not conditions:
+        return sql.SQL("")
+    return sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions))
+
+
+def _compose_row_size(table: PlannedTable) -> sql.Composable:
+    names = sum(len(column.entry.name.encode()) + 4 for column in table.columns)
+    sizes = [
+        _compose_size(column, sql.SQL("t.{}").format(sql.Identifier(column.entry.name)))
+        for column in table.columns
+    ]
+    names_size = sql.SQL("{}::pg_catalog.int8").format(sql.Literal(names))
+    return sql.SQL(" + ").join([names_size, *sizes])
+
+
+def _compose_size(column: PlannedColumn, value: sql.Composable) -> sql.Composable:
+    """Bytes of a value before compression where the server tells them without reading it, else as stored."""
+    is_raw = column.entry.type.partition("(")[0] in _RAW_SIZE_TYPES
+    function = sql.SQL("pg_catalog.octet_length" if is_raw else "pg_catalog.pg_column_size")
+    return sql.SQL("coalesce({}({}), 0)::pg_catalog.int8").format(function, value)
 
 
 def _compose_columns(table: PlannedTable) -> sql.Composable:
@@ -192,6 +485,30 @@ def _compose_column(column: PlannedColumn) -> sql.Composable:
             continue
         value = sql.SQL("{}::pg_catalog.{}").format(value, sql.SQL(cast_))
     return sql.SQL("{} AS {}").format(value, name)
+
+
+def _required_key(range_: ChunkRange) -> Key:
+    if range_.key is None:
+        raise ValueError("a range without a key has no borders")
+    return range_.key
+
+
+def _as_boundary(value: str | None) -> tuple[str] | None:
+    return None if value is None else (value,)
+
+
+def _as_array(values: Sequence[str]) -> str:
+    """An array's text, for a literal that the server parses once: a cast of elements could be evaluated per row."""
+    escaped = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{value}"' for value in escaped) + "}"
+
+
+def _unused_name(name: str, table: PlannedTable) -> sql.Identifier:
+    """A name that no column of the table has, omitted ones included."""
+    taken = {column.entry.name for column in table.columns} | {*table.omitted_columns}
+    while name in taken:
+        name += "_"
+    return sql.Identifier(name)
 
 
 def _trusted(type_name: str) -> sql.SQL:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
 from psycopg import errors, sql
 from psycopg.pq import TransactionStatus
 
-from supa_assets.errors import SourceError
+from supa_assets.errors import SourceError, SupaAssetsError
 from supa_assets.export.catalog import read_catalog
 from supa_assets.export.connection import (
     SESSION_SETTINGS,
@@ -69,17 +70,24 @@ class SnapshotHold:
 
 
 class SourceSession:
-    """One connection in one transaction on one snapshot; streams one table at a time."""
+    """Connections on one snapshot, each in one transaction; streams one table at a time.
+
+    The first is there from the start, the others are opened for the first table that is large enough for them.
+    """
 
     def __init__(
         self,
         connection: psycopg.Connection[Any],
         *,
+        open_another: Callable[[], psycopg.Connection[Any] | None],
         snapshot: SnapshotEntry,
         address: Address,
         settings: Settings,
     ) -> None:
+        """`open_another` gives None where the server takes no further connection."""
         self.connection = connection
+        self._open_another = open_another
+        self._others: list[psycopg.Connection[Any]] = []
         self.snapshot = snapshot
         self.address = address
         self.settings = settings
@@ -91,10 +99,7 @@ class SourceSession:
 
     def is_usable(self) -> bool:
         """Whether the transaction takes another statement: not after an error, a cancel or a lost connection."""
-        return self.connection.info.transaction_status in (
-            TransactionStatus.IDLE,
-            TransactionStatus.INTRANS,
-        )
+        return _is_usable(self.connection)
 
     @property
     def session_settings(self) -> dict[str, str]:
@@ -105,11 +110,27 @@ class SourceSession:
         """The table's rows as chunks; nothing is read before the stream is iterated."""
         return TableStream(
             table,
-            connection=self.connection,
+            connect=self._connections,
+            close=self.close,
             snapshot=self.snapshot,
             address=self.address,
             settings=self.settings,
         )
+
+    def close(self) -> None:
+        """Close all connections; their transactions end with them."""
+        for connection in (self.connection, *self._others):
+            connection.close()
+
+    def _connections(self, count: int) -> list[psycopg.Connection[Any]]:
+        """So many, or as many as the server takes: a full pool makes an export slower, it doesn't end it."""
+        self._others = [connection for connection in self._others if _is_usable(connection)]
+        while len(self._others) < count - 1:
+            another = self._open_another()
+            if another is None:
+                break
+            self._others.append(another)
+        return [self.connection, *self._others[: count - 1]]
 
 
 class SourceDatabase:
@@ -165,18 +186,55 @@ class SourceDatabase:
         that waits for them later would make this session wait behind it.
         """
         with self._connect() as connection:
-            try:
+            with self._explaining():
                 if snapshot is None:
                     snapshot = _export_snapshot(connection)
                 else:
                     _join_snapshot(connection, snapshot)
                 lock_tables(connection, tables, timeout_s=self._settings.lock_timeout_s)
-                pin_session(connection, lock_timeout_s=self._settings.lock_timeout_s)
-            except psycopg.Error as error:
-                raise explain_query_error(error, self._address) from None
-            yield SourceSession(
-                connection, snapshot=snapshot, address=self._address, settings=self._settings
+                self._pin(connection)
+            session = SourceSession(
+                connection,
+                open_another=partial(self._open_another, snapshot, tables),
+                snapshot=snapshot,
+                address=self._address,
+                settings=self._settings,
             )
+            try:
+                yield session
+            finally:
+                session.close()
+
+    def _open_another(
+        self, snapshot: SnapshotEntry, tables: Sequence[PlannedTable]
+    ) -> psycopg.Connection[Any] | None:
+        """None where the pool is full, or where DDL that waits for a table would make this connection wait."""
+        try:
+            connection = connect(self._address, timeout_s=self._settings.connect_timeout_s)
+        except SourceError:
+            return None  # the first one could be opened, so the address is right
+        try:
+            with self._explaining():
+                _join_snapshot(connection, snapshot)
+                unlocked = lock_tables(connection, tables, timeout_s=self._settings.lock_timeout_s)
+                self._pin(connection)
+        except SupaAssetsError:
+            connection.close()
+            raise
+        if any(isinstance(error, errors.LockNotAvailable) for error in unlocked.values()):
+            connection.close()
+            return None
+        return connection
+
+    def _pin(self, connection: psycopg.Connection[Any]) -> None:
+        pin_session(connection, lock_timeout_s=self._settings.lock_timeout_s)
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            raise explain_query_error(error, self._address) from None
 
     @contextmanager
     def _connect(self) -> Iterator[psycopg.Connection[Any]]:
@@ -185,6 +243,10 @@ class SourceDatabase:
             yield connection
         finally:
             connection.close()  # the transaction ends with it; there is nothing to commit
+
+
+def _is_usable(connection: psycopg.Connection[Any]) -> bool:
+    return connection.info.transaction_status in (TransactionStatus.IDLE, TransactionStatus.INTRANS)
 
 
 def _server_of(connection: psycopg.Connection[Any]) -> ServerEntry:

@@ -1,59 +1,71 @@
 """A table as a stream of chunks, each made by the server: JSON bytes with their exact row count.
 
-A chunk is one value of a few MB. It is a unit of bytes, of exact counting, of progress and of parallel work at once, and Python
-does nothing for a single row.
+A chunk is one value of a few MB. It is a unit of bytes, of exact counting, of progress and of parallel work at once,
+and Python does nothing for a single row. Several connections make chunks of one table; they arrive in the file's order,
+and no faster than they are taken.
+
+The seam for another way of packing rows: a `Chunk` is what `compose_chunk` and `compose_sorted_buckets` make the server
+write. Who wants the server to pack rows in another form, and a client that turns them into the same JSON, changes what
+these two aggregate and what `TableReader` makes of the value; borders, order, counts and files stay as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from supa_assets.export.chunks import Cut, cut_table
+from supa_assets.export.chunks import Cut, Strategy, cut_table
 from supa_assets.export.connection import Address, explain_query_error
+from supa_assets.export.lanes import Lane, run_lanes
 from supa_assets.export.metadata import SnapshotEntry
 from supa_assets.export.plan import PlannedTable
-from supa_assets.export.query import compose_chunk, compose_count, compose_relation
+from supa_assets.export.query import compose_count, compose_relation
+from supa_assets.export.reader import Chunk, TableReader
 from supa_assets.settings import Settings
 
 __all__ = ["Chunk", "TableStream"]
 
-
-@dataclass(frozen=True)
-class Chunk:
-    """Consecutive rows of the file: JSON objects joined by `,` and a newline, no separator at either end."""
-
-    data: bytes
-    row_count: int
-    """As the server counted them; at least 1."""
+_CANCEL_TIMEOUT_S = 5.0
+_NOTEWORTHY_BYTES = 1024 * 1024
+"""From here on a small table may hold a value that the server can't write; the savepoint costs two round trips."""
 
 
 class TableStream:
     """What a table's asset returns. Iterating it reads the table, once; a second iteration raises RuntimeError.
 
-    An iterator isn't returned itself: Dagster would take a generator for a stream of events.
+    An iterator isn't returned itself: Dagster would take a generator for a stream of events. Ending the iteration
+    before its end, by `close()` or an error, cancels what the server is doing and closes the session.
     """
 
     def __init__(
         self,
         table: PlannedTable,
         *,
-        connection: psycopg.Connection[Any],
+        connect: Callable[[int], Sequence[psycopg.Connection[Any]]],
+        close: Callable[[], None],
         snapshot: SnapshotEntry,
         address: Address,
         settings: Settings,
     ) -> None:
+        """`connect` gives so many connections in the snapshot, or fewer, but one; `close` closes them all."""
         self.table = table
         self.snapshot = snapshot
-        self._connection = connection
+        self._strategy: Strategy | None = None
+        self._connect = connect
+        self._close = close
         self._address = address
         self._settings = settings
         self._source_row_count: int | None = None
         self._is_read = False
+
+    @property
+    def strategy(self) -> Strategy | None:
+        """How the table is cut into chunks; None before it is."""
+        return self._strategy
 
     def source_row_count(self) -> int:
         """The source's `count(*)`, a statement of its own in the same snapshot; asked once."""
@@ -72,35 +84,38 @@ class TableStream:
         if self._is_read:
             raise RuntimeError(f'"{self.table.relation}" was streamed already')
         self._is_read = True
-        for range_ in self._cut().ranges:
-            chunk = self._fetch_chunk(compose_chunk(self.table, range_))
-            if chunk.row_count:
-                yield chunk
-
-    def _cut(self) -> Cut:
         row_count = self.source_row_count()
+        is_whole = False
         try:
-            cut = cut_table(
-                self._connection, self.table, row_count=row_count, settings=self._settings
-            )
-            return Cut(cut.strategy, list(cut.ranges))
+            cut = self._cut(row_count)
+            if row_count:
+                yield from self._read(cut)
+            is_whole = True
         except psycopg.Error as error:
             raise self._explained(error) from None
+        finally:
+            if not is_whole:
+                self._close()
 
-    def _fetch_chunk(self, query: sql.Composed) -> Chunk:
-        try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(query)
-                result = cursor.pgresult
-                assert result is not None
-                data, count = result.get_value(0, 0), result.get_value(0, 1)
-        except psycopg.Error as error:
-            raise self._explained(error) from None
-        return Chunk(data or b"", int(count or 0))
+    def _cut(self, row_count: int) -> Cut:
+        reader = TableReader(self._connect(1)[0])
+        cut = cut_table(reader, self.table, row_count=row_count, settings=self._settings)
+        self._strategy = cut.strategy
+        return cut
+
+    def _read(self, cut: Cut) -> Iterator[Chunk]:
+        connections = self._connect(min(self._settings.streams, cut.expected_chunks))
+        readers = [TableReader(connection) for connection in connections]
+        if cut.strategy == "one piece" and self.table.byte_count < _NOTEWORTHY_BYTES:
+            for _, chunks in cut.work.pieces(readers[0], 0, 1):
+                yield from chunks
+            return
+        lanes = [_lane(cut, reader, n, len(readers)) for n, reader in enumerate(readers)]
+        yield from run_lanes(lanes, interrupt=lambda: _cancel(connections))
 
     def _fetch_value(self, query: sql.Composed) -> Any:
         try:
-            row = self._connection.execute(query).fetchone()
+            row = self._connect(1)[0].execute(query).fetchone()
         except psycopg.Error as error:
             raise self._explained(error) from None
         assert row is not None
@@ -108,3 +123,18 @@ class TableStream:
 
     def _explained(self, error: psycopg.Error) -> Exception:
         return explain_query_error(error, self._address, relation=self.table.relation)
+
+
+def _lane(cut: Cut, reader: TableReader, stream: int, streams: int) -> Lane[Chunk]:
+    def make() -> Iterator[tuple[int, Iterator[Chunk]]]:
+        with reader.using(cut.settings):
+            yield from cut.work.pieces(reader, stream, streams)
+
+    return make
+
+
+def _cancel(connections: Sequence[psycopg.Connection[Any]]) -> None:
+    """Let the server end what it does; a connection that can't be cancelled is closed by whoever called."""
+    for connection in connections:
+        with suppress(psycopg.Error):
+            connection.cancel_safe(timeout=_CANCEL_TIMEOUT_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import datetime, timezone
 from typing import Protocol
 
@@ -30,6 +30,8 @@ class ChunkStream(Protocol):
     def table(self) -> PlannedTable: ...
     @property
     def snapshot(self) -> SnapshotEntry: ...
+    @property
+    def strategy(self) -> str | None: ...
     def source_row_count(self) -> int: ...
     def __iter__(self) -> Iterator[Chunk]: ...
 
@@ -57,6 +59,7 @@ def write_table(
         omitted_columns=table.omitted_columns,
         primary_key=table.primary_key,
         ordered_by=table.ordered_by,
+        strategy=stream.strategy,
         references=table.references,
         snapshot=stream.snapshot,
         exported_at=datetime.now(timezone.utc).isoformat(timespec="microseconds"),
@@ -90,12 +93,18 @@ def _write_rows(stream: ChunkStream, file: _DigestedFile, on_progress: OnProgres
     row_count = 0
     file.write(b"[")
     separator = b"\n"
-    for chunk in stream:
-        file.write(separator)
-        file.write(chunk.data)
-        separator = b",\n"
-        row_count += chunk.row_count
-        on_progress(row_count, file.byte_count)
+    chunks = iter(stream)
+    try:
+        for chunk in chunks:
+            file.write(separator)
+            file.write(chunk.data)
+            separator = b",\n"
+            row_count += chunk.row_count
+            del chunk  # or it would be held until the next one is there
+            on_progress(row_count, file.byte_count)
+    finally:
+        if isinstance(chunks, Generator):
+            chunks.close()  # what the source is still doing for it ends now, not with the error's traceback
     file.write(b"\n]\n" if row_count else b"]\n")
     return row_count
 

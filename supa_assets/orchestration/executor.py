@@ -29,6 +29,7 @@ from dagster._core.errors import raise_execution_interrupts
 from dagster._core.events import DagsterEvent, EngineEventData
 
 from supa_assets.errors import SupaAssetsError
+from supa_assets.export.checksum import with_checksums
 from supa_assets.export.connection import SESSION_SETTINGS
 from supa_assets.export.export_log import ExportLog
 from supa_assets.export.plan import ExportPlan
@@ -253,7 +254,11 @@ class OneSnapshotExecutor(dg.Executor):
             session=SESSION_SETTINGS,
             replaces_all=run.is_whole and set(whole) == run.steps.tables(),
             tables=whole,
-            findings=run.found.findings(),
+            findings=with_checksums(
+                run.hold, run.found.findings(), [run.found.tables[name] for name in whole]
+            )
+            if run.database.settings.checksums
+            else run.found.findings(),
         )
         is_judged = EXPORT_ASSET in run.steps.succeeded and set(whole) == run.steps.tables()
         if not is_judged:

@@ -37,6 +37,7 @@ def materialization_metadata(entry: TableEntry, *, uri: str) -> dict[str, Any]:
         "duration_s": round(duration_s, 3),
         "rows_per_s": round(entry.row_count / duration_s),
         "sha256": entry.sha256,
+        **({"strategy": entry.strategy} if entry.strategy else {}),
         "snapshot_id": entry.snapshot.id,
         "snapshot_time": entry.snapshot.time,
     }

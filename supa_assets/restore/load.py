@@ -163,6 +163,8 @@ def _compose_rows(
 def _read_as(column: ColumnEntry, table: TargetTable, target: Target) -> str:
     if column.encoding == "text-array":
         return "pg_catalog.text[]"
+    if column.encoding == "base64":
+        return "pg_catalog.text"
     return "pg_catalog.json" if _is_json(column, table, target) else column.type
 
 
@@ -170,7 +172,9 @@ def _compose_value(column: ColumnEntry, table: TargetTable, target: Target) -> s
     type_ = sql.SQL(column.type)
     found = table.columns[column.name]
     value: sql.Composable = sql.SQL("x.{}").format(sql.Identifier(column.name))
-    if _is_json(column, table, target):
+    if column.encoding == "base64":
+        value = sql.SQL("pg_catalog.decode({}, 'base64')").format(value)
+    elif _is_json(column, table, target):
         text = sql.SQL("(e.line -> {}::pg_catalog.text)").format(sql.Literal(column.name))
         value = text
         if found.is_nullable:

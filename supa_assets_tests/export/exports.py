@@ -79,6 +79,7 @@ def plan_table(
 class GivenChunks:
     """A stream whose server is the test."""
 
+    strategy = None
     snapshot = SnapshotEntry(id="00000003-0000001B-1", time="2026-01-02T03:04:05.123456+00:00")
 
     def __init__(self, table: PlannedTable, chunks: Iterable[Chunk], source_row_count: int) -> None:

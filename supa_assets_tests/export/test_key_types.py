@@ -65,18 +65,10 @@ def keyed_database(server: EmbeddedServer) -> Iterator[Database]:
 
 
 def cases() -> Iterator[object]:
-    """Neither mark is strict: query.py is being rewritten. Without either of them all of these must pass."""
     for type_ in KEYS:
         for is_toasted in (False, True):
-            marks = []
-            if type_.startswith("extensions.") or type_ == "public.folded":
-                reason = "row comparison finds no operator, or text's, while search_path is empty"
-                marks = [pytest.mark.xfail(strict=False, reason=reason)]
-            elif is_toasted:
-                reason = "ORDER BY key_0 sorts by the output column key_0::text"
-                marks = [pytest.mark.xfail(strict=False, reason=reason)]
             by = "size" if is_toasted else "row count"
-            yield pytest.param(type_, is_toasted, id=f"{type_} by {by}", marks=marks)
+            yield pytest.param(type_, is_toasted, id=f"{type_} by {by}")
 
 
 @pytest.mark.parametrize(("type_", "is_toasted"), list(cases()))

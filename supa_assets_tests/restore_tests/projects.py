@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from supa_assets.export.checksum import with_checksums
 from supa_assets.export.connection import SESSION_SETTINGS
 from supa_assets.export.metadata import ExportMetadata
 from supa_assets.export.preflight import preflight
@@ -36,6 +37,9 @@ def export_database(database: Database, folder: Path, **settings: Any) -> Export
                 write_table(
                     session.stream(table), storage, run_id=RUN_ID, on_progress=lambda *_: None
                 )
+        findings = found.findings()
+        if source.settings.checksums:
+            findings = with_checksums(hold, findings, list(found.tables.values()))
         return publish_run(
             storage,
             run_id=RUN_ID,
@@ -43,7 +47,7 @@ def export_database(database: Database, folder: Path, **settings: Any) -> Export
             server=hold.server,
             session=SESSION_SETTINGS,
             replaces_all=True,
-            findings=found.findings(),
+            findings=findings,
         )
 
 

@@ -1,0 +1,125 @@
+"""One connection that reads one table: chunks, and small questions about where to cut.
+
+Whatever is set for the table, and whatever the server refuses, ends with a savepoint that is taken before it, so the
+transaction lives on for the next table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.pq import TransactionStatus
+
+__all__ = ["Chunk", "Fetched", "TableReader"]
+
+_SAVEPOINT = sql.SQL("SAVEPOINT supa_assets_table")
+_BACK_TO_SAVEPOINT = sql.SQL("ROLLBACK TO SAVEPOINT supa_assets_table")
+_RELEASE_SAVEPOINT = sql.SQL("RELEASE SAVEPOINT supa_assets_table")
+_CURSOR = sql.Identifier("supa_assets_buckets")
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive rows of the file: JSON objects joined by `,` and a newline, no separator at either end."""
+
+    data: bytes
+    row_count: int
+    """As the server counted them; at least 1."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What the server made of a range; `chunk` is None where it has no rows, or too many bytes to be sent."""
+
+    chunk: Chunk | None
+    row_count: int
+    byte_count: int
+
+    @property
+    def is_too_large(self) -> bool:
+        return self.chunk is None and self.row_count > 0
+
+
+class TableReader:
+    """A connection in the run's snapshot, lent for one table and to one thread at a time."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection = connection
+        self._settings: Mapping[str, str] = {}
+        self.has_buckets = False
+        """Whether `next_bucket` can be asked."""
+
+    @contextmanager
+    def using(self, settings: Mapping[str, str]) -> Iterator[None]:
+        """Let planner settings hold for this table only; `recover` is possible meanwhile."""
+        self._settings = settings
+        self.connection.execute(sql.SQL("; ").join([_SAVEPOINT, *self._compose_settings()]))
+        yield
+        self.connection.execute(sql.SQL("; ").join([_BACK_TO_SAVEPOINT, _RELEASE_SAVEPOINT]))
+
+    def recover(self) -> None:
+        """Go on after an error of the server's; inside `using` only. An open cursor is lost."""
+        self.has_buckets = False
+        statements = sql.SQL("; ").join([_BACK_TO_SAVEPOINT, *self._compose_settings()])
+        self.connection.execute(statements)
+
+    @property
+    def can_recover(self) -> bool:
+        """Whether the last statement failed, and the connection lives."""
+        return self.connection.info.transaction_status == TransactionStatus.INERROR
+
+    def ask(self, query: sql.Composed) -> list[tuple[Any, ...]]:
+        """All rows of a small answer."""
+        return self.connection.execute(query).fetchall()
+
+    def fetch(self, query: sql.Composed) -> Fetched:
+        """The one row of `compose_chunk`."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(query)
+            return _take_fetched(cursor, first_column=0)
+
+    def open_buckets(self, query: sql.Composed) -> None:
+        """Begin to read `compose_sorted_buckets`."""
+        self.connection.execute(
+            sql.SQL("DECLARE {} NO SCROLL CURSOR FOR {}").format(_CURSOR, query)
+        )
+        self.has_buckets = True
+
+    def next_bucket(self) -> tuple[int, Fetched] | None:
+        """The next bucket that has rows; None after the last."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql.SQL("FETCH 1 FROM {}").format(_CURSOR))
+            result = cursor.pgresult
+            assert result is not None
+            if not result.ntuples:
+                return None
+            return int(result.get_value(0, 0) or 0), _take_fetched(cursor, first_column=1)
+
+    def close_buckets(self) -> None:
+        """End what `open_buckets` began, where no error did."""
+        if self.has_buckets:
+            self.connection.execute(sql.SQL("CLOSE {}").format(_CURSOR))
+            self.has_buckets = False
+
+    def _compose_settings(self) -> list[sql.Composable]:
+        return [
+            sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(value))
+            for name, value in self._settings.items()
+        ]
+
+
+def _take_fetched(cursor: psycopg.Cursor[Any], *, first_column: int) -> Fetched:
+    """The value's bytes are copied once, out of libpq's result; no other copy of a chunk is made."""
+    result = cursor.pgresult
+    assert result is not None
+    data, row_count, byte_count = (result.get_value(0, first_column + n) for n in range(3))
+    return Fetched(
+        chunk=None if data is None else Chunk(data, int(row_count or 0)),
+        row_count=int(row_count or 0),
+        byte_count=int(byte_count or 0),
+    )

@@ -1,0 +1,392 @@
+"""The proof that an export is what its source held, and that a database restored from it holds the same.
+
+Each table is counted and summed up (`export.checksum`) by the source in the export's snapshot, from the file's lines,
+and by the target; foreign keys and sequences are looked at in the target. What was not proved is listed with the rest:
+a proof that doesn't say where it ends is worth little.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from itertools import product
+from typing import Any
+
+import psycopg
+
+from supa_assets.errors import ExportFault
+from supa_assets.export.checksum import ALGORITHM, Checksum, LineSum, read_checksum
+from supa_assets.export.encoding import ColumnEncoding, encode_type, holds_raw_json
+from supa_assets.export.metadata import (
+    METADATA_FILE,
+    ExportMetadata,
+    SnapshotUse,
+    SourceEntry,
+    TableEntry,
+)
+from supa_assets.export.plan import PlannedColumn, PlannedTable
+from supa_assets.export.storage import Storage
+from supa_assets.export.verify import verify_export
+from supa_assets.restore.export_files import open_export, read_batches, select_entries
+from supa_assets.restore.foreign_keys import CheckedKey, check_foreign_keys
+from supa_assets.restore.sequences import match_sequences
+from supa_assets.restore.target import (
+    Target,
+    TargetDatabase,
+    TargetTable,
+    explain_write_error,
+    read_target,
+)
+from supa_assets.settings import ValueForms
+
+__all__ = ["Proof", "SequenceProof", "TableProof", "prove_export"]
+
+OnTable = Callable[[str], None]
+
+
+@dataclass
+class TableProof:
+    """One table, three times; None where it was not looked at."""
+
+    name: str
+    relation: str
+    source_row_count: int
+    file_row_count: int | None = None
+    target_row_count: int | None = None
+    source_checksum: str | None = None
+    file_checksum: str | None = None
+    target_checksum: str | None = None
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        if self.differences:
+            return "DIFFERS"
+        sums = {self.source_checksum, self.file_checksum, self.target_checksum} - {None}
+        compared = [self.source_checksum, self.file_checksum, self.target_checksum]
+        is_compared = len(sums) == 1 and sum(value is not None for value in compared) > 1
+        return "equal" if is_compared else "counts equal"
+
+
+@dataclass(frozen=True)
+class SequenceProof:
+    name: str
+    recorded: str
+    found: str
+    is_equal: bool
+
+
+@dataclass
+class Proof:
+    """The report."""
+
+    made_at: str
+    folder: str
+    metadata_sha256: str
+    """Of metadata.json: what this report is about, to the byte."""
+    exported_at: str
+    source: SourceEntry
+    source_version: str
+    snapshots: list[SnapshotUse]
+    target: SourceEntry | None
+    target_version: str | None
+    faults: list[str]
+    """Of the files."""
+    tables: list[TableProof] = field(default_factory=list)
+    keys: list[CheckedKey] = field(default_factory=list)
+    sequences: list[SequenceProof] = field(default_factory=list)
+    not_proved: list[str] = field(default_factory=list)
+
+    @property
+    def differences(self) -> list[str]:
+        """Everything that isn't as it should be."""
+        return [
+            *self.faults,
+            *(said for table in self.tables for said in table.differences),
+            *(
+                f'foreign key "{key.constraint}" of "{key.relation}": {key.orphan_count} rows reference what is not in'
+                f' "{key.referenced}"'
+                for key in self.keys
+                if key.orphan_count
+            ),
+            *(
+                f"sequence {proof.name} differs: the source stood at {proof.recorded}, the target at {proof.found}"
+                for proof in self.sequences
+                if not proof.is_equal
+            ),
+        ]
+
+    def to_json(self) -> str:
+        """For programs."""
+        report = asdict(self)
+        for name in ("source", "target"):
+            entry = getattr(self, name)
+            report[name] = entry.model_dump(by_alias=False, exclude_none=True) if entry else None
+        report["snapshots"] = [
+            snapshot.model_dump(by_alias=False, exclude_none=True) for snapshot in self.snapshots
+        ]
+        for table, proof in zip(report["tables"], self.tables, strict=True):
+            table["verdict"] = proof.verdict
+        report["differences"] = self.differences
+        report["is_proved"] = not self.differences
+        return json.dumps(report, indent=2, ensure_ascii=False)
+
+
+def prove_export(
+    storage: Storage,
+    database: TargetDatabase | None = None,
+    *,
+    named: Collection[str] = (),
+    on_table: OnTable = lambda _: None,
+) -> Proof:
+    """Compare source, files and target, if any. Raises where it can't look, never for what it finds."""
+    metadata = open_export(storage)
+    entries = select_entries(metadata, named)
+    with storage.open(METADATA_FILE) as file:
+        sha256 = hashlib.sha256(file.read()).hexdigest()
+    proof = Proof(
+        made_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        folder=storage.location,
+        metadata_sha256=sha256,
+        exported_at=metadata.exported_at,
+        source=metadata.source_database,
+        source_version=metadata.server.version,
+        snapshots=metadata.snapshots,
+        target=None,
+        target_version=None,
+        faults=[fault.message for fault in verify_export(storage, full=True)],
+    )
+    for name, entry in entries.items():
+        on_table(name)
+        proof.tables.append(_read_file(storage, name, entry))
+    if database is not None:
+        with database.open(writes=False) as connection:
+            try:
+                _Comparison(connection, database, metadata, entries, proof, on_table).run()
+            except psycopg.Error as error:
+                raise explain_write_error(error, database.address, action="reading") from None
+    for table in proof.tables:
+        table.differences += _compare(table)
+    proof.not_proved = list(_list_unproved(metadata, entries, proof))
+    return proof
+
+
+def _read_file(storage: Storage, name: str, entry: TableEntry) -> TableProof:
+    """The file's own count and sum; a file that can't be read to its end is among the faults already."""
+    proof = TableProof(
+        name=name,
+        relation=f"{entry.schema_}.{entry.table}",
+        source_row_count=entry.source_row_count,
+    )
+    if entry.checksum is not None and entry.checksum.algorithm == ALGORITHM:
+        proof.source_checksum = entry.checksum.value
+    lines = LineSum()
+    try:
+        for batch in read_batches(storage, entry):
+            lines.add(batch.lines)
+    except ExportFault:
+        proof.differences.append(f'the file of "{proof.relation}" is not the one that was written')
+    found = lines.result()
+    proof.file_row_count, proof.file_checksum = found.row_count, found.value
+    return proof
+
+
+def _compare(proof: TableProof) -> Iterator[str]:
+    for where, row_count, checksum in (
+        ("file", proof.file_row_count, proof.file_checksum),
+        ("target", proof.target_row_count, proof.target_checksum),
+    ):
+        if row_count is not None and row_count != proof.source_row_count:
+            yield (
+                f'row count of "{proof.relation}" differs: the source said {proof.source_row_count}, the {where} has'
+                f" {row_count}"
+            )
+        elif checksum and proof.source_checksum and checksum != proof.source_checksum:
+            yield f"content of \"{proof.relation}\" differs: the {where}'s checksum is not the source's"
+        elif where == "target" and checksum and checksum != proof.file_checksum:
+            yield f"content of \"{proof.relation}\" differs: the target's checksum is not the file's"
+
+
+# The target
+
+
+class _Comparison:
+    """The target's side of a proof, in one snapshot of its own."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        database: TargetDatabase,
+        metadata: ExportMetadata,
+        entries: Mapping[str, TableEntry],
+        proof: Proof,
+        on_table: OnTable,
+    ) -> None:
+        self._connection = connection
+        self._metadata = metadata
+        self._entries = entries
+        self._proof = proof
+        self._on_table = on_table
+        proof.target = database.describe(connection)
+        proof.target_version = database.server(connection).version
+
+    def run(self) -> None:
+        target = read_target(self._connection, self._entries)
+        for proof in self._proof.tables:
+            self._on_table(proof.name)
+            self._look_at_table(proof, self._entries[proof.name], target)
+        self._proof.keys = list(check_foreign_keys(self._connection, target.tables.values()))
+        self._proof.sequences = list(self._compare_sequences(target))
+
+    def _look_at_table(self, proof: TableProof, entry: TableEntry, target: Target) -> None:
+        table = target.tables.get(proof.name)
+        if table is None:
+            proof.differences.append(f'"{proof.relation}" is not in the target')
+            return
+        misfits = [
+            f'column "{column.name}" of "{proof.relation}" is'
+            f" {'of type ' + found.type if found else 'missing'} in the target, of type {column.type} in the export"
+            for column in entry.columns
+            if (found := table.columns.get(column.name)) is None or found.type != column.type
+        ]
+        if misfits:
+            proof.differences += misfits
+            return
+        for planned in _plan_as_exported(entry, table, target):
+            checksum = read_checksum(self._connection, planned)
+            proof.target_row_count, proof.target_checksum = checksum.row_count, checksum.value
+            if checksum == Checksum(proof.file_row_count or 0, proof.file_checksum or ""):
+                return
+
+    def _compare_sequences(self, target: Target) -> Iterator[SequenceProof]:
+        for recorded, found in match_sequences(self._metadata, self._entries, target.structure):
+            if recorded.last_value is None:
+                continue
+            states = [
+                "nothing known" if s is None or s.last_value is None else
+                f"{s.last_value} ({'given' if s.is_called else 'next'})"
+                for s in (recorded, found)
+            ]  # fmt: skip
+            name = f'"{recorded.schema_}.{recorded.name}"'
+            yield SequenceProof(name, states[0], states[1], states[0] == states[1])
+
+
+def _plan_as_exported(
+    entry: TableEntry, table: TargetTable, target: Target
+) -> Iterator[PlannedTable]:
+    """The table as the export's own encoder would read it, in the forms that the file's values have.
+
+    metadata.json's encodings don't tell the forms of arrays and of `timestamp`, so there may be several to try.
+    """
+    type_ids = [table.columns[column.name].type_id for column in entry.columns]
+    tried: list[list[ColumnEncoding]] = []
+    for int8, timestamps, bytea in product(
+        ("string", "number"), ("utc", "naive"), ("hex", "base64")
+    ):
+        forms = ValueForms.model_validate({"int8": int8, "timestamps": timestamps, "bytea": bytea})
+        encodings = [encode_type(type_id, target.types, forms) for type_id in type_ids]
+        fits = [e.encoding for e in encodings] == [column.encoding for column in entry.columns]
+        if fits and encodings not in tried:
+            tried.append(encodings)
+            yield _plan_table(entry, table, target, encodings)
+
+
+def _plan_table(
+    entry: TableEntry, table: TargetTable, target: Target, encodings: list[ColumnEncoding]
+) -> PlannedTable:
+    return PlannedTable(
+        name=table.table_name,
+        file=entry.file,
+        schema_name=table.schema_name,
+        table=table.table_name,
+        is_partitioned=table.is_partitioned,
+        level=0,
+        columns=[
+            PlannedColumn(entry=column, casts=list(encoding.casts))
+            for column, encoding in zip(entry.columns, encodings, strict=True)
+        ],
+        omitted_columns=[],
+        primary_key=entry.primary_key,
+        ordered_by=[],
+        references=[],
+        depends_on=[],
+        is_large=False,
+        holds_raw_json=any(
+            holds_raw_json(table.columns[column.name].type_id, target.types)
+            for column in entry.columns
+        ),
+        comment=None,
+        estimated_row_count=None,
+        byte_count=0,
+    )
+
+
+# What was not proved
+
+
+def _list_unproved(
+    metadata: ExportMetadata, entries: Mapping[str, TableEntry], proof: Proof
+) -> Iterator[str]:
+    if len(entries) < len(metadata.tables):
+        yield f"{len(metadata.tables) - len(entries)} tables of the export, which were not named"
+    unsummed = [table.relation for table in proof.tables if table.source_checksum is None]
+    if unsummed:
+        yield (
+            f"that the files hold the source's values ({len(unsummed)} tables): the source computed no checksum; its"
+            " row counts were compared (export with the setting checksums)"
+        )
+    if proof.target is None:
+        yield "that a database restored from the files holds the same: none was named (--against)"
+    else:
+        yield (
+            "anything of the target but rows, foreign keys and sequences: policies, functions, triggers, grants, views,"
+            " indexes, defaults and checks were not compared"
+        )
+    if not metadata.is_one_snapshot:
+        yield "that the tables match each other: they were read in several snapshots"
+    if metadata.structure is None:
+        yield "sequences: metadata.json doesn't have them"
+    for key in proof.keys:
+        if key.orphan_count is None:
+            yield f'foreign key "{key.constraint}" of "{key.relation}": {key.reason}'
+    yield from _list_holes(entries)
+    yield from _list_left_out(metadata, entries)
+    yield (
+        f"that {METADATA_FILE} itself is the one that was written: it isn't signed; its SHA-256 stands above, to be"
+        " compared with one kept elsewhere"
+    )
+
+
+def _list_holes(entries: Mapping[str, TableEntry]) -> Iterator[str]:
+    """docs/TYPES.md, known holes: values that look alike in the file."""
+    columns = [
+        (f"{entry.schema_}.{entry.table}.{column.name}", column)
+        for entry in entries.values()
+        for column in entry.columns
+    ]
+    if found := [name for name, c in columns if c.encoding == "json" and c.nullable]:
+        yield f"the JSON scalar null apart from SQL NULL, in {', '.join(found)}"
+    if found := [name for name, c in columns if c.encoding in ("array", "text-array")]:
+        yield f"lower bounds of arrays other than 1, in {', '.join(found)}"
+
+
+def _list_left_out(metadata: ExportMetadata, entries: Mapping[str, TableEntry]) -> Iterator[str]:
+    for entry in entries.values():
+        if entry.omitted_columns:
+            names = ", ".join(entry.omitted_columns)
+            yield f'columns of "{entry.schema_}.{entry.table}" that were not exported: {names}'
+    tables = [
+        e for e in metadata.not_exported if "table" in e.kind and e.reason != "internal schema"
+    ]
+    if tables:
+        names = ", ".join(f"{e.schema_}.{e.name} ({e.reason})" for e in tables)
+        yield f"{len(tables)} tables of the source that are not in the export: {names}"
+    not_included = metadata.not_included
+    if not_included and not_included.large_object_count:
+        yield f"{not_included.large_object_count} large objects, which are not in the export"
+    if not_included and not_included.storage_object_count:
+        count = not_included.storage_object_count
+        yield f"{count} files in Supabase's object storage, which are not in the export"
