@@ -24,7 +24,8 @@ CREATE TABLE empty (id int);
 CREATE TABLE no_columns ();
 """
 ROWS = """
-INSERT INTO organizations VALUES (1, 'ä "%"', E'{"a":\\n 1.10}', '2026-01-02', 9, '{1,2}', '\\x00ff'), (2, NULL, NULL, 'infinity', NULL, NULL, NULL);
+INSERT INTO organizations VALUES (1, 'ä "%"', E'{"a":\\n 1.10}', '2026-01-02', 9, '{1,2}', '\\x00ff'),
+    (2, NULL, NULL, 'infinity', NULL, NULL, NULL);
 INSERT INTO people (organization) SELECT 1 + n % 2 FROM generate_series(1, 500) n;
 INSERT INTO no_columns SELECT FROM generate_series(1, 3);
 """
@@ -107,16 +108,34 @@ def test_without_the_sources_checksum_it_says_that_values_were_not_compared(
 @pytest.mark.parametrize(
     ("change", "difference"),
     [
-        ("UPDATE organizations SET name = 'ä \"%%\"' WHERE id = 1", "content of \"public.organizations\" differs: the target's"),
-        ("DELETE FROM people WHERE id = 3", 'row count of "public.people" differs: the source said 500, the target has 499'),
-        ("INSERT INTO empty VALUES (1)", 'row count of "public.empty" differs: the source said 0, the target has 1'),
+        (
+            "UPDATE organizations SET name = 'ä \"%%\"' WHERE id = 1",
+            'content of "public.organizations" differs: the target\'s',
+        ),
+        (
+            "DELETE FROM people WHERE id = 3",
+            'row count of "public.people" differs: the source said 500, the target has 499',
+        ),
+        (
+            "INSERT INTO empty VALUES (1)",
+            'row count of "public.empty" differs: the source said 0, the target has 1',
+        ),
         ("UPDATE people SET id = 1000 WHERE id = 3", 'content of "public.people" differs'),
         ("DROP TABLE empty", '"public.empty" is not in the target'),
-        ("ALTER TABLE organizations ALTER name TYPE varchar", 'column "name" of "public.organizations" is of type character'),
-        ("SELECT nextval('people_id_seq')", 'sequence "public.people_id_seq" differs: the source stood at 500 (given)'),
-        ("SET session_replication_role = replica; DELETE FROM organizations WHERE id = 1", 'foreign key "people_organization_fkey"'),
+        (
+            "ALTER TABLE organizations ALTER name TYPE varchar",
+            'column "name" of "public.organizations" is of type character',
+        ),
+        (
+            "SELECT nextval('people_id_seq')",
+            'sequence "public.people_id_seq" differs: the source stood at 500 (given)',
+        ),
+        (
+            "SET session_replication_role = replica; DELETE FROM organizations WHERE id = 1",
+            'foreign key "people_organization_fkey"',
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_differs_in_the_target_is_told(
     source: Database, target: Database, tmp_path: Path, change: str, difference: str
 ) -> None:
