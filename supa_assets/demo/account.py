@@ -42,7 +42,7 @@ class Account:
         file is inherited, so it may lie where the user itself can't go. Raises nothing for an exit
         code other than 0.
         """
-        return subprocess.run(  # noqa: S603 - the callers' own programs and folders
+        return subprocess.run(
             command,
             input=text_in,
             stdout=log or subprocess.PIPE,

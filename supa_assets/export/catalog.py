@@ -22,7 +22,16 @@ from supa_assets.settings import Settings
 if TYPE_CHECKING:
     from typing_extensions import LiteralString
 
-__all__ = ["AUTH_TABLES", "Catalog", "Column", "Table", "Type", "fetch_query", "read_catalog"]
+__all__ = [
+    "AUTH_TABLES",
+    "Catalog",
+    "Column",
+    "Table",
+    "Type",
+    "fetch_query",
+    "identify_source",
+    "read_catalog",
+]
 
 AUTH_TABLES = (("auth", "users"), ("auth", "identities"))
 
@@ -100,7 +109,7 @@ def read_catalog(
     references = _read_references(connection, relation_ids)
     type_ids = {column.type_id for of_table in columns.values() for column in of_table}
     return Catalog(
-        source=source.model_copy(update={"system_identifier": _read_system_identifier(connection)}),
+        source=identify_source(connection, source),
         server=_read_server(connection),
         read_at=_server_time(connection),
         tables=tuple(
@@ -164,17 +173,20 @@ def _read_server(connection: psycopg.Connection[Any]) -> ServerEntry:
     return ServerEntry(version=row[0], version_number=row[1])
 
 
-def _read_system_identifier(connection: psycopg.Connection[Any]) -> str | None:
-    """Asked for in a statement of its own, since to name a function that the role may not call is an error."""
+def identify_source(connection: psycopg.Connection[Any], source: SourceEntry) -> SourceEntry:
+    """`source` with the server's own identifier, where the role may ask for it.
+
+    In a statement of its own, since to name a function that the role may not call is an error.
+    """
     row = connection.execute(
         "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"
     ).fetchone()
     if row is None or not row[0]:
-        return None
+        return source
     row = connection.execute(
         "SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()"
     ).fetchone()
-    return str(row[0]) if row else None
+    return source.model_copy(update={"system_identifier": row[0] if row else None})
 
 
 def _server_time(connection: psycopg.Connection[Any]) -> str:

@@ -63,14 +63,14 @@ def read_metadata(storage: Storage) -> ExportMetadata | None:
         return _parse(file.read(), storage)
 
 
-def check_target(storage: Storage, source: SourceEntry, *, is_whole: bool) -> None:
+def check_target(storage: Storage, source: SourceEntry) -> None:
     """Refuse, before a run reads anything, a place that its end could not publish to.
 
-    A run of some tables only (`is_whole` False) doesn't go beside those of another database: OutputError. A
-    metadata.json that is broken or from a newer version is never replaced: ExportFault.
+    An export of another database is never replaced, for it may be the only one: OutputError. Nor is a metadata.json
+    that is broken or from a newer version: ExportFault.
     """
     published = read_metadata(storage)
-    if published is not None and not is_whole:
+    if published is not None:
         _refuse_other_database(published.source_database, source, storage)
 
 
@@ -107,8 +107,9 @@ def publish_run(
     def merge(data: bytes | None) -> Publication:
         published = None if data is None else _parse(data, storage)
         kept: Mapping[str, TableEntry] = {}
-        if published is not None and not replaces_all:
+        if published is not None:
             _refuse_other_database(published.source_database, source, storage)
+        if published is not None and not replaces_all:
             kept = without_replaced(published.tables, entries)
         tables = {**kept, **entries}
         metadata = _compose(published, tables, source, server, session, findings)
@@ -132,7 +133,7 @@ def _refuse_other_database(published: SourceEntry, source: SourceEntry, storage:
         expected, found = _describe(published), _describe(source)
         raise OutputError(
             f'"{storage.location}" holds an export of {expected}, this run reads {found}',
-            hint="name another folder with --output-dir, or export every table to replace it all.",
+            hint="name another folder with --output-dir, or move that one away.",
             path=storage.location,
             expected=expected,
             found=found,
@@ -140,8 +141,10 @@ def _refuse_other_database(published: SourceEntry, source: SourceEntry, storage:
 
 
 def _describe(source: SourceEntry) -> str:
-    project = f" (project {source.project})" if source.project else ""
-    return f'"{source.database}" on {source.host}:{source.port}{project}'
+    identity = f" (server {source.system_identifier})" if source.system_identifier else ""
+    if source.project:
+        identity = f" (project {source.project})"
+    return f'"{source.database}" on {source.host}:{source.port}{identity}'
 
 
 def _read_staged_entries(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import psycopg
@@ -12,7 +12,7 @@ from psycopg import errors, sql
 from psycopg.pq import TransactionStatus
 
 from supa_assets.errors import SourceError, SupaAssetsError
-from supa_assets.export.catalog import read_catalog
+from supa_assets.export.catalog import identify_source, read_catalog
 from supa_assets.export.connection import (
     SESSION_SETTINGS,
     Address,
@@ -48,6 +48,11 @@ class SnapshotHold:
         self.locked = [t for t in tables if (t.schema_name, t.table) not in unlocked]
         self.unlocked = unlocked
         """Tables that should have been locked and could not be, with the server's reason."""
+
+    @cached_property
+    def source(self) -> SourceEntry:
+        """Which database this is, with its server's own identifier where the role may ask."""
+        return identify_source(self.connection, self.address.describe())
 
     @property
     def server(self) -> ServerEntry:
@@ -91,6 +96,11 @@ class SourceSession:
         self.snapshot = snapshot
         self.address = address
         self.settings = settings
+
+    @cached_property
+    def source(self) -> SourceEntry:
+        """Which database this is, with its server's own identifier where the role may ask."""
+        return identify_source(self.connection, self.address.describe())
 
     @property
     def server(self) -> ServerEntry:

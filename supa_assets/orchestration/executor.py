@@ -184,13 +184,12 @@ class OneSnapshotExecutor(dg.Executor):
         storage, run_id = files.storage(), plan_context.run_id
         is_whole = {table.name for table in self._plan.tables} <= steps.tables()
         storage.prepare()
-        check_target(storage, database.describe(), is_whole=is_whole)
         stack.enter_context(storage.hold_run(run_id))
         stack.callback(storage.discard, run_id)
         log = stack.enter_context(files.open_log(run_id))
         stack.enter_context(_logging_failure(log))
         with raise_execution_interrupts():
-            hold, found = self._look(plan_context, steps, database, stack)
+            hold, found = self._look(plan_context, steps, database, storage, stack)
         stage_preflight(storage, run_id, found)
         write_held_run(
             plan_context.instance,
@@ -204,12 +203,14 @@ class OneSnapshotExecutor(dg.Executor):
         plan_context: PlanOrchestrationContext,
         steps: TableSteps,
         database: SourceDatabase,
+        storage: Storage,
         stack: ExitStack,
     ) -> tuple[SnapshotHold, Preflight]:
         """Lock the run's tables, take the snapshot, and find out what is in it and what of that can be read."""
         tables = [table for table in self._plan.tables if table.name in steps.tables()]
         hold = stack.enter_context(database.hold_snapshot(tables))
         stack.enter_context(held_in_this_process(hold))
+        check_target(storage, hold.source)
         found = preflight(hold, self._plan, database.settings, selected=steps.tables())
         if self._stops_at_failure:
             found.refuse()
@@ -249,7 +250,7 @@ class OneSnapshotExecutor(dg.Executor):
         metadata = publish_run(
             run.storage,
             run_id=run.run_id,
-            source=run.database.describe(),
+            source=run.hold.source,
             server=run.hold.server,
             session=SESSION_SETTINGS,
             replaces_all=run.is_whole and set(whole) == run.steps.tables(),

@@ -84,7 +84,7 @@ class SupabaseResource(dg.ConfigurableResource["SupabaseResource"]):
             table = renew(table, fresh)
         return TableExport(
             session.stream(table),
-            source=session.address.describe(),
+            source=session.source,
             server=session.server,
             session=session.session_settings,
         )

@@ -21,7 +21,7 @@ from supa_assets.errors import (
     SupaAssetsError,
     TargetError,
 )
-from supa_assets.export.catalog import Column, Type, fetch_query
+from supa_assets.export.catalog import Column, Type, fetch_query, identify_source
 from supa_assets.export.connection import Address, connect, parse_url, pin_session
 from supa_assets.export.metadata import ServerEntry, SourceEntry, TableEntry
 from supa_assets.export.read_structure import read_structure
@@ -155,16 +155,7 @@ class TargetDatabase:
 
     def describe(self, connection: psycopg.Connection[Any]) -> SourceEntry:
         """Host, port and database, and the server's own identifier where the role may ask."""
-        row = connection.execute(
-            "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"
-        ).fetchone()
-        identifier = None
-        if row and row[0]:
-            row = connection.execute(
-                "SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()"
-            ).fetchone()
-            identifier = row[0] if row else None
-        return self.address.describe().model_copy(update={"system_identifier": identifier})
+        return identify_source(connection, self.address.describe())
 
     @staticmethod
     def server(connection: psycopg.Connection[Any]) -> ServerEntry:

@@ -188,7 +188,7 @@ def test_a_broken_or_newer_metadata_is_never_replaced(
     (tmp_path / METADATA_FILE).write_bytes(data)
     assert_refused(storage, ExportFault, message, replaces_all=replaces_all)
     with pytest.raises(ExportFault, match=message):
-        check_target(storage, SOURCE, is_whole=replaces_all)
+        check_target(storage, SOURCE)
 
 
 def test_two_databases_are_not_mixed_in_one_folder(tmp_path: Path) -> None:
@@ -197,18 +197,15 @@ def test_two_databases_are_not_mixed_in_one_folder(tmp_path: Path) -> None:
     message = "holds an export of .*db.example.com.*, this run reads .*db.elsewhere.com"
     assert_refused(storage, OutputError, message, source=OTHER_SOURCE)
     with pytest.raises(OutputError, match=message) as caught:
-        check_target(storage, OTHER_SOURCE, is_whole=False)
+        check_target(storage, OTHER_SOURCE)
     assert "--output-dir" in str(caught.value)
 
 
-def test_an_export_of_all_tables_may_replace_that_of_another_database(tmp_path: Path) -> None:
+def test_an_export_of_all_tables_does_not_replace_that_of_another_database(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
     export(storage, "one", {"orders": some_rows(1), "users": []})
-    check_target(storage, OTHER_SOURCE, is_whole=True)
-    stage(storage, "two", "orders", some_rows(2))
-    metadata = publish(storage, "two", replaces_all=True, source=OTHER_SOURCE)
-    assert set(metadata.tables) == {"orders"}
-    assert metadata.source_database == OTHER_SOURCE
+    message = "holds an export of .*db.example.com.*, this run reads .*db.elsewhere.com"
+    assert_refused(storage, OutputError, message, source=OTHER_SOURCE, replaces_all=True)
 
 
 @pytest.mark.parametrize(
