@@ -19,11 +19,12 @@ from psycopg import errors, sql
 from supa_assets.errors import SettingsError, TargetError
 from supa_assets.export.metadata import ExportMetadata, SourceEntry, TableEntry
 from supa_assets.export.storage import Storage
+from supa_assets.restore.create import create_missing
 from supa_assets.restore.export_files import open_export, refuse_faults, select_entries
 from supa_assets.restore.foreign_keys import CheckedKey, check_foreign_keys
 from supa_assets.restore.load import fill_in, load_table
 from supa_assets.restore.problems import find_problems, refuse_problems
-from supa_assets.restore.sequences import PlannedSequences, plan_sequences, set_sequences
+from supa_assets.restore.sequences import plan_sequences, set_sequences
 from supa_assets.restore.target import Target, TargetDatabase, explain_write_error, read_target
 from supa_assets.restore.way import Way, choose_way
 
@@ -121,6 +122,9 @@ class _Restore:
             )
 
     def run(self, *, creates: bool, is_dry_run: bool) -> RestoreResult:
+        creation = (
+            create_missing(self._connection, self._metadata, self._entries) if creates else None
+        )
         target = read_target(self._connection, self._entries)
         notes = self._lock(target)
         way = choose_way(self._connection, self._entries, target)
@@ -130,32 +134,22 @@ class _Restore:
         problems = list(find_problems(self._connection, self._metadata, self._entries, target))
         refuse_problems([*problems, *way.problems, *sequences.problems])
         notes += [*self._notes_on_export(), *way.notes, *sequences.notes]
-        if is_dry_run:
-            tables = [_describe(name, entry, 0.0) for name, entry in self._entries.items()]
-            return self._result(tables, [], sequences, [], notes, is_dry_run=True)
-        tables = self._load(target, way)
-        keys = list(self._check_keys(target, way))
-        set_sequences(self._connection, sequences.states)
-        return self._result(tables, [], sequences, keys, notes, is_dry_run=False)
-
-    def _result(
-        self,
-        tables: list[RestoredTable],
-        created: list[str],
-        sequences: PlannedSequences,
-        keys: list[CheckedKey],
-        notes: list[str],
-        *,
-        is_dry_run: bool,
-    ) -> RestoreResult:
+        tables = [_describe(name, entry, 0.0) for name, entry in self._entries.items()]
+        keys: list[CheckedKey] = []
+        if not is_dry_run:
+            tables = self._load(target, way)
+            keys = self._check_keys(target, way)
+            if creation:
+                creation.add_constraints()
+            set_sequences(self._connection, sequences.states)
         return RestoreResult(
             target=self._where,
             is_dry_run=is_dry_run,
             tables=tables,
-            created=created,
+            created=creation.created if creation else [],
             sequence_count=len(sequences.states),
             checked_keys=keys,
-            notes=notes,
+            notes=[*notes, *(creation.notes if creation else [])],
         )
 
     def _lock(self, target: Target) -> list[str]:

@@ -60,20 +60,32 @@ def restore_into(
 
 
 def copy_text(database: Database, schema: str, table: str) -> list[bytes]:
-    """The table's rows as COPY writes them, sorted: what PostgreSQL itself would take for the table's content."""
+    """The table's rows as COPY writes them, sorted: what PostgreSQL itself would take for the table's content.
+
+    Of `json` the line breaks are spaces and the white space around is gone, as docs/TYPES.md tells.
+    """
     with psycopg.connect(database.superuser_url, autocommit=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'; SET search_path = ''")
+        connection.execute("SET TimeZone = 'UTC'; SET search_path = ''; SET extra_float_digits = 1")
         relation = sql.Identifier(schema, table)
-        copied = sql.SQL("COPY (SELECT * FROM ONLY {}) TO STDOUT").format(relation)
-        kind = connection.execute(
-            "SELECT relkind FROM pg_class WHERE oid = %s::regclass",
+        found = connection.execute(
+            "SELECT a.attname, b.typname = 'json' OR t.typname = 'json', c.relkind"
+            " FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped"
+            " LEFT JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type b ON b.oid = t.typbasetype"
+            " WHERE c.oid = %s::regclass ORDER BY attnum",
             [relation.as_string(connection)],
-        ).fetchone()
-        if kind == ("p",):
-            copied = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT").format(relation)
-        with connection.cursor().copy(copied) as copy:
+        ).fetchall()
+        columns = sql.SQL(", ").join(
+            sql.SQL("btrim(translate({}::text, E'\\r\\n\\t', '   '))" if is_json else "{}").format(
+                sql.Identifier(name)
+            )
+            for name, is_json, _ in found
+            if name is not None
+        )
+        only = sql.SQL("" if found[0][2] == "p" else "ONLY ")
+        query = sql.SQL("COPY (SELECT {} FROM {}{}) TO STDOUT").format(columns, only, relation)
+        with connection.cursor().copy(query) as copy:
             text = b"".join(copy)
-    return sorted(text.splitlines())
+    return sorted(text.split(b"\n"))
 
 
 def differing_tables(

@@ -45,9 +45,9 @@ def target(make_database: Callable[..., Database]) -> Database:
     return database
 
 
-def prove(folder: Path, target: Database | None = None, **options: list[str]) -> Proof:
+def prove(folder: Path, target: Database | None = None, named: list[str] | None = None) -> Proof:
     database = TargetDatabase(target.url) if target else None
-    return prove_export(LocalFolder(folder), database, **options)
+    return prove_export(LocalFolder(folder), database, named=named or [])
 
 
 def test_source_file_and_target_are_equal_after_a_restore(

@@ -160,7 +160,7 @@ def test_null_in_a_column_that_is_not_null_is_the_json_scalar(
 
     restore_into(target, tmp_path)
 
-    assert copy_text(target, "public", "docs") == [rb"null	null	[null]	\N"]
+    assert copy_text(target, "public", "docs") == [b"", rb"null	null	[null]	\N"]
 
 
 def test_every_problem_of_the_target_is_told_before_anything_is_written(

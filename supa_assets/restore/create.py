@@ -1,0 +1,432 @@
+"""Make what an empty database lacks for an export: schemas, extensions, types, sequences, tables, then keys.
+
+Enough to load the rows and to prove them; not the source's schema. Policies, functions, triggers, grants, views and
+indexes other than unique ones are not part of an export; a partitioned table becomes an ordinary one; and whatever
+leans on a function that isn't there (a default, a check, a generated column) is left out and told. Keys and checks are
+added after the rows, when the server looks at all of them at once; so no order of tables matters.
+
+metadata.json's types and expressions are run as SQL, as pg_restore runs what stands in a dump: an export from somebody
+who isn't trusted is not to be restored. Each statement goes alone, so that none can hide a second one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import psycopg
+from psycopg import errors, sql
+
+from supa_assets.errors import ExportFault, TargetError
+from supa_assets.export.metadata import ColumnEntry, ExportMetadata, TableEntry
+from supa_assets.export.structure import (
+    ColumnStructure,
+    ConstraintEntry,
+    ExtensionEntry,
+    SequenceEntry,
+    StructureEntry,
+    TableStructure,
+    TypeEntry,
+)
+from supa_assets.naming import RelationName
+from supa_assets.restore.target import fetch_restore_query
+
+__all__ = ["NOT_CREATED", "Creation", "create_missing"]
+
+NOT_CREATED = (
+    "policies, functions, triggers, grants, views and indexes other than unique ones are not part of an export:"
+    " nothing of them was created"
+)
+_VIRTUAL_COLUMNS_SINCE = 180000
+_NO_ENTRY = ColumnStructure(name="")
+
+
+@dataclass
+class Creation:
+    """What was made before the rows, and the keys that come after them."""
+
+    connection: psycopg.Connection[Any]
+    structure: StructureEntry
+    tables: dict[str, TableEntry] = field(default_factory=dict)
+    """By asset name: those that were made."""
+    created: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add_constraints(self) -> None:
+        """To be called after the rows. A rule that a row breaks is an error, one that can't be made a note."""
+        every = [
+            (entry, constraint)
+            for name, entry in self.tables.items()
+            for constraint in self.structure.tables.get(name, TableStructure()).constraints
+        ]
+        for kinds in (
+            ("primary key", "unique", "exclusion", "unique index"),
+            ("check",),
+            ("foreign key",),
+        ):
+            for entry, constraint in every:
+                if constraint.kind in kinds:
+                    self._add_constraint(entry, constraint)
+
+    def _add_constraint(self, entry: TableEntry, constraint: ConstraintEntry) -> None:
+        relation = f"{entry.schema_}.{entry.table}"
+        statement: sql.Composable = sql.SQL(constraint.definition)
+        if constraint.kind != "unique index":
+            statement = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(
+                sql.Identifier(entry.schema_, entry.table),
+                sql.Identifier(constraint.name),
+                statement,
+            )
+        try:
+            _execute(self.connection, statement)
+        except psycopg.IntegrityError as error:
+            raise TargetError(
+                f'{constraint.kind} "{constraint.name}" does not hold for the rows of "{relation}":'
+                f" {error.diag.message_primary}",
+                hint="restore the referenced tables as well, or export all tables in one snapshot. Nothing was"
+                " written.",
+                relation=relation,
+            ) from None
+        except psycopg.Error as error:
+            self.notes.append(
+                f'{constraint.kind} "{constraint.name}" of "{relation}" was not created: {_said(error)}'
+            )
+
+
+def create_missing(
+    connection: psycopg.Connection[Any],
+    metadata: ExportMetadata,
+    entries: Mapping[str, TableEntry],
+) -> Creation:
+    """Create what the tables need and the database lacks; raises TargetError for a table that can't be made."""
+    if metadata.structure is None:
+        raise ExportFault(
+            "metadata.json doesn't say how the source's tables were made",
+            hint="export again with `supa-assets export`, or restore into tables made by pg_dump --schema-only.",
+        )
+    creation = Creation(connection, metadata.structure)
+    existing = {
+        (row["schema_name"], row["table_name"])
+        for row in fetch_restore_query(
+            connection,
+            "tables.sql",
+            schemas=[entry.schema_ for entry in entries.values()],
+            names=[entry.table for entry in entries.values()],
+        )
+    }
+    missing = {n: e for n, e in entries.items() if (e.schema_, e.table) not in existing}
+    if missing:
+        _Creator(creation, metadata.structure, missing).run()
+        creation.notes.append(NOT_CREATED)
+    return creation
+
+
+class _Creator:
+    def __init__(
+        self, creation: Creation, structure: StructureEntry, missing: Mapping[str, TableEntry]
+    ) -> None:
+        self._creation = creation
+        self._connection = creation.connection
+        self._structure = structure
+        self._missing = missing
+
+    def run(self) -> None:
+        relations = {(entry.schema_, entry.table) for entry in self._missing.values()}
+        types = [
+            type_
+            for type_ in self._without_existing_types()
+            if (type_.schema_, type_.name) not in relations  # the row type comes with the table
+        ]
+        sequences = self._missing_sequences()
+        extensions = self._missing_extensions()
+        self._create_schemas(
+            [schema for schema, _ in relations]
+            + [type_.schema_ for type_ in types]
+            + [sequence.schema_ for sequence in sequences]
+            + [extension.schema_ for extension in extensions]
+        )
+        for extension in extensions:
+            self._create_extension(extension.name, extension.schema_, extension.version)
+        for sequence in sequences:
+            if not sequence.is_identity:
+                _execute(self._connection, _compose_sequence(sequence))
+                self._creation.created.append(f'sequence "{sequence.schema_}.{sequence.name}"')
+        self._create_in_some_order(types)
+        for name, entry in self._missing.items():
+            self._set_defaults(name, entry)
+        for sequence in sequences:
+            self._give_owner(sequence)
+
+    # What is missing
+
+    def _without_existing_types(self) -> list[TypeEntry]:
+        query = (
+            "SELECT n.nspname, t.typname FROM pg_catalog.pg_type AS t"
+            " JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace"
+        )
+        existing = set(self._connection.execute(query).fetchall())
+        return [t for t in self._structure.types if (t.schema_, t.name) not in existing]
+
+    def _missing_sequences(self) -> list[SequenceEntry]:
+        query = (
+            "SELECT n.nspname, c.relname FROM pg_catalog.pg_class AS c"
+            " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+        )
+        existing = set(self._connection.execute(query).fetchall())
+        return [s for s in self._structure.sequences if (s.schema_, s.name) not in existing]
+
+    def _missing_extensions(self) -> list[ExtensionEntry]:
+        existing = {
+            name
+            for (name,) in self._connection.execute("SELECT extname FROM pg_catalog.pg_extension")
+        }
+        return [e for e in self._structure.extensions if e.is_used and e.name not in existing]
+
+    # Making it
+
+    def _create_schemas(self, names: list[str]) -> None:
+        existing = {
+            name
+            for (name,) in self._connection.execute("SELECT nspname FROM pg_catalog.pg_namespace")
+        }
+        for name in sorted(set(names) - existing):
+            _execute(self._connection, sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+            self._creation.created.append(f'schema "{name}"')
+
+    def _create_extension(self, name: str, schema: str, version: str) -> None:
+        statement = sql.SQL("CREATE EXTENSION {} SCHEMA {} CASCADE").format(
+            sql.Identifier(name), sql.Identifier(schema)
+        )
+        try:
+            _execute(self._connection, statement)
+        except psycopg.Error as error:
+            raise TargetError(
+                f'extension "{name}", whose types the export has, can\'t be created: {_said(error)}',
+                hint="install it on the server, and create it as a role that may. Nothing was written.",
+            ) from None
+        row = self._connection.execute(
+            "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = %s", [name]
+        ).fetchone()
+        self._creation.created.append(f'extension "{name}"')
+        if row and row[0] != version:
+            self._creation.notes.append(
+                f'extension "{name}" is of version {row[0]}, the source has {version}'
+            )
+
+    def _create_in_some_order(self, types: list[TypeEntry]) -> None:
+        """Types and tables may need each other: whatever fails is tried again as long as something else succeeds."""
+        pending: dict[str, Callable[[], None]] = {
+            f'type "{type_.schema_}.{type_.name}"': partial(self._create_type, type_)
+            for type_ in types
+        }
+        pending |= {
+            f'table "{entry.schema_}.{entry.table}"': partial(self._create_table, name, entry)
+            for name, entry in self._missing.items()
+        }
+        while pending:
+            failed: dict[str, psycopg.Error] = {}
+            for what, create in pending.items():
+                if error := _try(create):
+                    failed[what] = error
+                else:
+                    self._creation.created.append(what)
+            if len(failed) == len(pending):
+                said = "".join(f"\n  {what}: {_said(error)}" for what, error in failed.items())
+                raise TargetError(
+                    f"the target can't be given what it lacks:{said}",
+                    hint="create it by hand (pg_dump --schema-only), then restore. Nothing was written.",
+                )
+            pending = {what: pending[what] for what in failed}
+
+    def _create_type(self, type_: TypeEntry) -> None:
+        if type_.kind == "base":
+            raise errors.UndefinedObject("it is written in C")
+        if type_.canonical:
+            self._creation.notes.append(
+                f'range "{type_.schema_}.{type_.name}" was created without its function {type_.canonical}'
+            )
+        _execute(self._connection, _compose_type(type_))
+
+    def _create_table(self, name: str, entry: TableEntry) -> None:
+        structure = self._structure.tables.get(name, TableStructure())
+        relation = f"{entry.schema_}.{entry.table}"
+        try:
+            _execute(self._connection, self._compose_table(entry, structure))
+        except (errors.UndefinedFunction, errors.InvalidObjectDefinition) as error:
+            _execute(self._connection, self._compose_table(entry, structure, generates=False))
+            self._creation.notes.append(
+                f'generated columns of "{relation}" were created as ordinary ones: {_said(error)}'
+            )
+        if structure.partition_key:
+            self._creation.notes.append(
+                f'"{relation}", partitioned by {structure.partition_key}, was created as an ordinary table'
+            )
+        self._creation.tables[name] = entry
+
+    def _compose_table(
+        self, entry: TableEntry, structure: TableStructure, *, generates: bool = True
+    ) -> sql.Composed:
+        details = {column.name: column for column in structure.columns}
+        return sql.SQL("CREATE TABLE {} ({})").format(
+            sql.Identifier(entry.schema_, entry.table),
+            sql.SQL(", ").join(
+                sql.SQL(" ").join(
+                    self._compose_column(
+                        entry, c, details.get(c.name, _NO_ENTRY), generates=generates
+                    )
+                )
+                for c in entry.columns
+            ),
+        )
+
+    def _compose_column(
+        self, entry: TableEntry, column: ColumnEntry, detail: ColumnStructure, *, generates: bool
+    ) -> Iterator[sql.Composable]:
+        yield sql.Identifier(column.name)
+        yield sql.SQL(column.type)
+        if detail.collation:
+            yield sql.SQL("COLLATE " + detail.collation)
+        if not column.nullable:
+            yield sql.SQL("NOT NULL")
+        if column.generated and detail.generation and generates:
+            can_be_virtual = self._connection.info.server_version >= _VIRTUAL_COLUMNS_SINCE
+            is_virtual = column.generated == "virtual" and can_be_virtual
+            kind = "VIRTUAL" if is_virtual else "STORED"
+            yield sql.SQL(f"GENERATED ALWAYS AS ({detail.generation}) {kind}")
+        if column.identity:
+            yield sql.SQL(f"GENERATED {column.identity.upper()} AS IDENTITY")
+            key = (entry.schema_, entry.table, column.name)
+            for sequence in self._structure.sequences:
+                owner = sequence.owned_by
+                if (
+                    sequence.is_identity
+                    and owner
+                    and key == (owner.schema_, owner.table, owner.column)
+                ):
+                    name = sql.Identifier(sequence.schema_, sequence.name)
+                    yield sql.SQL("(SEQUENCE NAME {} {})").format(name, _sequence_options(sequence))
+
+    def _set_defaults(self, name: str, entry: TableEntry) -> None:
+        columns = {column.name for column in entry.columns if not column.identity}
+        for detail in self._structure.tables.get(name, TableStructure()).columns:
+            if detail.default is None or detail.name not in columns:
+                continue
+            statement = sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}").format(
+                sql.Identifier(entry.schema_, entry.table),
+                sql.Identifier(detail.name),
+                sql.SQL(detail.default),
+            )
+            try:
+                _execute(self._connection, statement)
+            except psycopg.Error as error:
+                self._creation.notes.append(
+                    f'default of "{entry.schema_}.{entry.table}.{detail.name}" was not created: {_said(error)}'
+                )
+
+    def _give_owner(self, sequence: SequenceEntry) -> None:
+        owner = sequence.owned_by
+        relations: set[RelationName] = {
+            (e.schema_, e.table) for e in self._creation.tables.values()
+        }
+        if sequence.is_identity or owner is None or (owner.schema_, owner.table) not in relations:
+            return
+        statement = sql.SQL("ALTER SEQUENCE {} OWNED BY {}").format(
+            sql.Identifier(sequence.schema_, sequence.name),
+            sql.Identifier(owner.schema_, owner.table, owner.column),
+        )
+        try:
+            _execute(self._connection, statement)
+        except psycopg.Error as error:
+            self._creation.notes.append(
+                f'sequence "{sequence.schema_}.{sequence.name}" has no owner: {_said(error)}'
+            )
+
+
+# Statements
+
+
+def _compose_type(type_: TypeEntry) -> sql.Composed:
+    name = sql.Identifier(type_.schema_, type_.name)
+    if type_.kind == "enum":
+        labels = sql.SQL(", ").join(sql.Literal(label) for label in type_.labels)
+        return sql.SQL("CREATE TYPE {} AS ENUM ({})").format(name, labels)
+    if type_.kind == "composite":
+        attributes = sql.SQL(", ").join(
+            sql.SQL("{} {}{}").format(
+                sql.Identifier(part.name), sql.SQL(part.type), _collate(part.collation)
+            )
+            for part in type_.attributes
+        )
+        return sql.SQL("CREATE TYPE {} AS ({})").format(name, attributes)
+    if type_.kind == "range":
+        options = [sql.SQL("SUBTYPE = " + (type_.subtype or ""))]
+        if type_.subtype_diff:
+            options.append(sql.SQL("SUBTYPE_DIFF = " + type_.subtype_diff))
+        if type_.collation:
+            options.append(sql.SQL("COLLATION = " + type_.collation))
+        multirange = sql.Identifier(type_.schema_, type_.multirange or "")
+        return sql.SQL("CREATE TYPE {} AS RANGE ({}, MULTIRANGE_TYPE_NAME = {})").format(
+            name, sql.SQL(", ").join(options), multirange
+        )
+    parts: list[sql.Composable] = [
+        sql.SQL("CREATE DOMAIN {} AS {}{}").format(
+            name, sql.SQL(type_.base_type or ""), _collate(type_.collation)
+        )
+    ]
+    if type_.default:
+        parts.append(sql.SQL("DEFAULT " + type_.default))
+    if not type_.is_nullable:
+        parts.append(sql.SQL("NOT NULL"))
+    parts += [
+        sql.SQL("CONSTRAINT {} {}").format(sql.Identifier(check.name), sql.SQL(check.definition))
+        for check in type_.checks
+    ]
+    return sql.SQL(" ").join(parts)
+
+
+def _collate(collation: str | None) -> sql.SQL:
+    return sql.SQL(f" COLLATE {collation}" if collation else "")
+
+
+def _compose_sequence(sequence: SequenceEntry) -> sql.Composed:
+    return sql.SQL("CREATE SEQUENCE {} AS {} {}").format(
+        sql.Identifier(sequence.schema_, sequence.name),
+        sql.SQL(sequence.type),
+        _sequence_options(sequence),
+    )
+
+
+def _sequence_options(sequence: SequenceEntry) -> sql.Composed:
+    return sql.SQL("INCREMENT BY {} MINVALUE {} MAXVALUE {} START WITH {} CACHE {}{}").format(
+        *(
+            sql.SQL(str(int(number)))
+            for number in (
+                sequence.increment,
+                sequence.minimum,
+                sequence.maximum,
+                sequence.start,
+                sequence.cache,
+            )
+        ),
+        sql.SQL(" CYCLE" if sequence.is_cycling else ""),
+    )
+
+
+def _execute(connection: psycopg.Connection[Any], statement: sql.Composable) -> None:
+    """Within a savepoint; by the extended protocol, which takes one statement only."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(sql.Composed([statement]), binary=True)
+
+
+def _try(create: Callable[[], None]) -> psycopg.Error | None:
+    try:
+        create()
+    except psycopg.Error as error:
+        return error
+    return None
+
+
+def _said(error: psycopg.Error) -> str:
+    return error.diag.message_primary or str(error)
