@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from supa_assets.cli.findings import print_not_exported, print_preflight
 from supa_assets.cli.options import output_dir_option
 from supa_assets.cli.progress import ProgressDisplay
 from supa_assets.cli.report import (
@@ -20,10 +21,13 @@ from supa_assets.cli.report import (
     print_columns,
 )
 from supa_assets.cli.tables import print_plan, tell_if_recalled
+from supa_assets.export.consistency import judge_published
 from supa_assets.export.export_log import LOG_FILE
 from supa_assets.export.known_plan import read_or_recall_plan
 from supa_assets.export.plan import ExportPlan
+from supa_assets.export.publish import read_metadata
 from supa_assets.export.selection import Selection, select_tables
+from supa_assets.export.storage import LocalFolder
 from supa_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -84,11 +88,13 @@ def export(
         tell_if_recalled(known)
         print_plan(known.plan, selection.tables, settings)
         _print_skipped(selection)
+        if not known.error and not print_preflight(settings, known.plan, selection.tables):
+            sys.exit(EXIT_FAILED)
         return
     result = export_selection(settings, known.plan, selection, keep_going=keep_going)
     if result.is_interrupted:
         sys.exit(EXIT_INTERRUPTED)
-    if not result.is_success:
+    if not result.is_success or _tell_missing(settings, known.plan, selection):
         sys.exit(EXIT_FAILED)
 
 
@@ -114,6 +120,8 @@ def export_selection(
         )
     _print_result(result, settings, time.monotonic() - started)
     _print_skipped(selection)
+    if result.is_success:
+        _print_left_out(settings)
     return result
 
 
@@ -174,6 +182,27 @@ def _print_faults(result: RunResult, *, has_published: bool) -> None:
     err.print("; ".join(said), soft_wrap=True)
     if failed and not has_published:
         err.print("HINT: --keep-going exports every table that can be read.", soft_wrap=True)
+
+
+def _tell_missing(settings: Settings, plan: ExportPlan, selection: Selection) -> bool:
+    """Whether an export of everything lacks a table all the same: one created while it began, say."""
+    metadata = read_metadata(LocalFolder(settings.output))
+    if metadata is None or len(selection.tables) < len(plan.tables):
+        return False
+    missing = judge_published(metadata, plan)
+    if missing.is_complete:
+        return False
+    build_console(to_stderr=True).print(
+        f"\nerror: {missing.describe_missing()}\nHINT: run again, so that the catalogue is read anew.",
+        soft_wrap=True,
+    )
+    return True
+
+
+def _print_left_out(settings: Settings) -> None:
+    metadata = read_metadata(LocalFolder(settings.output))
+    if metadata is not None:
+        print_not_exported(metadata.not_exported, metadata.not_included)
 
 
 def _print_skipped(selection: Selection) -> None:

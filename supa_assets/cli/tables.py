@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import click
 
 from supa_assets.cli.report import build_console, format_bytes, format_number_of, print_columns
+from supa_assets.export.chunks import guess_strategy
 from supa_assets.export.known_plan import KnownPlan, read_or_recall_plan
 from supa_assets.export.plan import ExportPlan, PlannedTable
-from supa_assets.export.selection import streams_by_estimate
 from supa_assets.settings import Settings, load_settings
 
 __all__ = ["print_plan", "tables", "tell_if_recalled"]
@@ -74,6 +74,4 @@ def print_plan(plan: ExportPlan, chosen: Sequence[PlannedTable], settings: Setti
 
 def _how(table: PlannedTable, settings: Settings) -> str:
     order = f"by {', '.join(table.ordered_by)}" if table.ordered_by else "heap order"
-    if streams_by_estimate(table, settings):
-        return f"streamed, {order}"
-    return f"in one piece, {order}"
+    return f"{guess_strategy(table, settings)}, {order}"

@@ -116,7 +116,8 @@ class _Leaf:
 
 def guess_strategy(table: PlannedTable, settings: Settings) -> Strategy:
     """What `cut_table` will probably choose, from the catalogue's estimates alone."""
-    if _is_small(table, table.estimated_row_count or 0, settings):
+    row_count = 1 if table.estimated_row_count is None else table.estimated_row_count
+    if _is_small(table, row_count, settings):
         return "one piece"
     if not table.ordered_by:
         return "leaves" if table.is_partitioned else "page ranges"

@@ -81,8 +81,23 @@ def test_a_dry_run_lists_the_tables_and_writes_nothing(project: Project) -> None
     listed = [line.split()[:2] for line in done.stdout.splitlines()[1:5]]
     assert ["0", "public.organizations"] in listed
     assert ["1", "public.profiles"] in listed
-    assert "streamed, by id" in done.stdout
+    assert "key ranges, by id" in done.stdout
     assert not project.output.exists()
+
+
+def test_a_dry_run_names_what_is_not_exported_and_what_cannot_be_read(project: Project) -> None:
+    project.execute("CREATE VIEW totals AS SELECT count(*) FROM badges")
+    project.execute("ALTER TABLE badges ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+    project.execute("ALTER ROLE postgres NOBYPASSRLS")
+    try:
+        done = export(project, "--dry-run")
+    finally:
+        project.execute("ALTER ROLE postgres BYPASSRLS")
+
+    assert "not exported, view: public.totals" in done.stdout
+    assert '"public.badges"' in done.stderr
+    assert "BYPASSRLS" in done.stderr
+    assert done.returncode == 1
 
 
 def test_with_the_database_down_a_dry_run_lists_the_last_known_catalogue(project: Project) -> None:

@@ -1,0 +1,58 @@
+"""What was found besides the tables that are exported: what isn't, and what can't be read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from supa_assets.cli.report import build_console, format_number_of
+from supa_assets.export.metadata import NotExportedEntry, NotIncludedEntry
+from supa_assets.export.plan import ExportPlan, PlannedTable
+from supa_assets.export.preflight import explain_plain_text, preflight
+from supa_assets.export.source import SourceDatabase
+from supa_assets.settings import Settings
+
+__all__ = ["print_not_exported", "print_preflight"]
+
+_MOST_NAMED = 8
+
+
+def print_preflight(settings: Settings, plan: ExportPlan, selected: Sequence[PlannedTable]) -> bool:
+    """Look at the database as a run would before its first row, tell what it found; whether all can be read."""
+    with SourceDatabase(settings).hold_snapshot() as hold:
+        found = preflight(hold, plan, settings, selected={table.name for table in selected})
+        warning = explain_plain_text(hold.connection, hold.address)
+    print_not_exported(found.relations, found.not_included)
+    err = build_console(to_stderr=True)
+    if warning:
+        err.print(f"warning: {warning}", soft_wrap=True)
+    for refusal in found.refusals.values():
+        err.print(f"error: {refusal.error()}", soft_wrap=True)
+    return not found.refusals
+
+
+def print_not_exported(
+    relations: Iterable[NotExportedEntry], not_included: NotIncludedEntry | None
+) -> None:
+    """A line for each reason; metadata.json has one for each relation."""
+    by_reason: defaultdict[str, list[str]] = defaultdict(list)
+    for entry in relations:
+        by_reason[entry.reason].append(f"{entry.schema_}.{entry.name}")
+    out = build_console()
+    for reason, names in by_reason.items():
+        rest = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        out.print(f"not exported, {reason}: {', '.join(names[:_MOST_NAMED])}{rest}", soft_wrap=True)
+    for text in _not_included(not_included):
+        out.print(f"not included: {text}", soft_wrap=True)
+
+
+def _not_included(found: NotIncludedEntry | None) -> list[str]:
+    if found is None:
+        return []
+    texts = []
+    if found.large_object_count:
+        texts.append(format_number_of(found.large_object_count, "large object"))
+    if found.storage_object_count:
+        files = format_number_of(found.storage_object_count, "file")
+        texts.append(f"{files} behind storage.objects, which are no rows of tables")
+    return texts
