@@ -157,7 +157,10 @@ def prove_export(
         snapshots=metadata.snapshots,
         target=None,
         target_version=None,
-        faults=[fault.message for fault in verify_export(storage, full=True)],
+        # A file with the source's own checksum needs no look at each of its values.
+        faults=[
+            fault.message for fault in verify_export(storage, full=not _has_checksums(entries))
+        ],
     )
     for name, entry in entries.items():
         on_table(name)
@@ -172,6 +175,12 @@ def prove_export(
         table.differences += _compare(table, entries[table.name])
     proof.not_proved = list(_list_unproved(metadata, entries, proof))
     return proof
+
+
+def _has_checksums(entries: Mapping[str, TableEntry]) -> bool:
+    return all(
+        entry.checksum and entry.checksum.algorithm == ALGORITHM for entry in entries.values()
+    )
 
 
 def _read_file(storage: Storage, name: str, entry: TableEntry) -> TableProof:
