@@ -337,6 +337,7 @@ def imports(file: Path, *, at_run_time: bool = False) -> set[str]:
 TOP = ("errors", "naming", "schema_classes", "settings")
 ROOMS = {
     "export": ({*TOP, "export"}, {"dagster", "click", "rich"}),
+    "restore": ({*TOP, "export", "restore"}, {"dagster", "click", "rich"}),
     "orchestration": ({*TOP, "export", "orchestration"}, {"psycopg", "rich"}),
     "demo": ({"errors", "demo"}, {"dagster", "click", "rich"}),
 }
