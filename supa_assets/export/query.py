@@ -222,10 +222,9 @@ def compose_sorted_buckets(
         )
     return sql.SQL(
         "SELECT {bucket}, {guard}, row_count, pg_catalog.octet_length(data) FROM ("
-        "SELECT {bucket}, pg_catalog.string_agg((SELECT {line} FROM (SELECT {columns}) AS r), {separator}) AS data,"
-        " pg_catalog.count(*) AS row_count"
+        "SELECT {bucket}, pg_catalog.string_agg({line}, {separator}) AS data, pg_catalog.count(*) AS row_count"
         " FROM (SELECT t.*, {number} AS {bucket} FROM {relation}{where} ORDER BY {number}, {key}) AS t"
-        " GROUP BY {bucket}) AS c"
+        " CROSS JOIN LATERAL (SELECT {columns}) AS r GROUP BY {bucket}) AS c"
     ).format(
         bucket=bucket,
         guard=_compose_guard(most_bytes),
