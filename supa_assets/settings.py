@@ -131,7 +131,7 @@ class Settings(ValueForms):
     progress_rows: Annotated[int, Field(ge=1)] = 1_000
     """Rows between two progress lines in export.log."""
     checksums: bool = False
-    """Whether the source computes a checksum over each table's rows, for `supa-assets prove`; reads each table again."""
+    """Whether the source computes a checksum of each table's rows for `supa-assets prove`; reads it twice."""
     connect_timeout_s: Annotated[int, Field(ge=1)] = 10
     lock_timeout_s: Annotated[int, Field(ge=1)] = 10
     executor: Literal["in_process", "multiprocess"] = "in_process"

@@ -53,9 +53,8 @@ commands.add_command(demo)
 
 def main() -> None:
     """Run a command; errors of this project are told without a traceback and end with 1, an interruption with 130."""
-    signal.signal(
-        signal.SIGTERM, _interrupt
-    )  # while a run goes on, Dagster's own handlers are in place
+    # While a run goes on, Dagster's own handlers are in place.
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         commands.main(standalone_mode=False)
     except SupaAssetsError as error:

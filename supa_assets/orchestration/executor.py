@@ -167,6 +167,7 @@ class OneSnapshotExecutor(dg.Executor):
             stopped_at = yield from self._watch_steps(events, run)
             if stopped_at:
                 said = f'stopped at "{stopped_at}"; nothing is published'
+                run.log.run_failed(SupaAssetsError(said))
             else:
                 count = self._publish(run, plan_context.instance)
                 said = f"published {count} of {len(steps.reading)} tables to {run.storage.location}"

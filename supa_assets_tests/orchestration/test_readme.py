@@ -29,3 +29,20 @@ def test_the_downstream_asset_and_the_row_count_work_as_printed(
     with dg.DagsterInstance.get() as instance:
         assert instance.get_latest_materialization_event(dg.AssetKey("report"))
     assert run_program("python", "count.py", folder=tmp_path).stdout == "20\n"
+
+
+def test_another_project_reads_an_export_as_configuration_shows(
+    project: Project, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    page = README.parent / "docs" / "CONFIGURATION.md"
+    (program,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "reports.py").write_text(program)
+    project.run(instance)
+    project.output.rename(tmp_path / "migration-data")
+
+    done = run_program(
+        "dagster", "asset", "materialize", "-f", "reports.py", "--select", "report",
+        folder=tmp_path, SUPABASE_DB_URL=None,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert instance.get_latest_materialization_event(dg.AssetKey("report"))
