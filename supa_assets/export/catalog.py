@@ -76,6 +76,7 @@ class Table:
     estimated_row_count: int | None
     byte_count: int
     primary_key: tuple[str, ...]
+    key_correlation: float | None
     columns: tuple[Column, ...]
     references: tuple[ReferenceEntry, ...]
 
@@ -121,6 +122,7 @@ def read_catalog(
                 estimated_row_count=row["estimated_row_count"],
                 byte_count=row["byte_count"] or 0,
                 primary_key=tuple(row["primary_key"]),
+                key_correlation=row["key_correlation"],
                 columns=tuple(columns[row["relation_id"]]),
                 references=tuple(references[row["relation_id"]]),
             )

@@ -169,6 +169,7 @@ def _plan_table(
         comment=table.comment,
         estimated_row_count=table.estimated_row_count,
         byte_count=table.byte_count,
+        key_correlation=table.key_correlation,
     )
 
 

@@ -441,3 +441,12 @@ def test_values_near_the_limit_pass_one_by_one(database: Database) -> None:
         sizes = [len(chunk.data) for chunk in session.stream(database.table())]
     assert sum(size > 30_000_000 for size in sizes) == 2
     assert sum(size > 60_000_000 for size in sizes) == 0
+
+
+def test_the_guess_learns_from_an_analyzed_key(any_database: Database) -> None:
+    fill(any_database, "random uuid")
+    assert any_database.table().key_correlation is None
+    any_database.execute("ANALYZE cases")
+    correlation = any_database.table().key_correlation
+    assert correlation is not None
+    assert abs(correlation) < 0.5

@@ -23,7 +23,8 @@ SELECT
     pg_catalog.obj_description(c.oid, 'pg_class')             AS comment,
     storage.estimated_row_count                               AS estimated_row_count,
     storage.byte_count                                        AS byte_count,
-    coalesce(key.columns, '{}')                               AS primary_key
+    coalesce(key.columns, '{}')                               AS primary_key,
+    lie.correlation                                           AS key_correlation
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (
@@ -53,6 +54,14 @@ LEFT JOIN LATERAL (
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = p.conrelid AND a.attnum = k.attnum
     WHERE p.conrelid = c.oid AND p.contype = 'p'
 ) AS key ON true
+LEFT JOIN LATERAL (
+    -- How far the heap lies in the key's order, as the last ANALYZE saw it; a guess for what will be chosen while reading.
+    SELECT s.correlation::pg_catalog.float8 AS correlation
+    FROM pg_catalog.pg_stats AS s
+    WHERE s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = key.columns[1]
+    ORDER BY s.inherited
+    LIMIT 1
+) AS lie ON true
 WHERE c.relkind IN ('r', 'p')
   AND NOT c.relispartition
   AND c.relpersistence <> 't'
