@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -10,6 +11,12 @@ import pytest
 from supa_assets.demo.server import EmbeddedServer
 from supa_assets_tests.databases import Database, new_database
 from supa_assets_tests.servers import DebianServer, Server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c() -> None:
+    """A shell starts what runs in its background with SIGINT ignored, and every child would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
