@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 DEMO_FLAGS ?=
+BENCH_FLAGS ?=
 
-.PHONY: demo ui stop test lint types unit format clean
+.PHONY: demo ui stop test lint types unit bench format clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/supa-assets demo $(DEMO_FLAGS)
@@ -27,6 +28,10 @@ types: $(VENV)/.installed-dev
 
 unit: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/.installed-bench
+	@if command -v npm >/dev/null; then npm --prefix benchmarks/node install --silent --no-audit --no-fund; fi
+	@$(BIN)/python -m benchmarks $(BENCH_FLAGS)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
@@ -50,3 +55,8 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	@echo 'installing into $(VENV) ...'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,dev]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-bench: pyproject.toml | $(VENV)/bin/python
+	@echo 'installing into $(VENV) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[benchmarks]'
+	@touch $@

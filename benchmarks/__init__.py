@@ -1,0 +1,1 @@
+"""Benchmarks: this program beside others, on a database of their own. Run `python -m benchmarks --help`."""
