@@ -95,9 +95,9 @@ class Address:
 
 
 def _in_any_form(character: str) -> str:
-    """A pattern for the character as it is or percent-encoded."""
+    """A pattern for the character percent-encoded or as it is; the longer form first, for the sake of `%`."""
     encoded = "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
-    return f"(?:{re.escape(character)}|(?i:{encoded}))"
+    return f"(?:(?i:{encoded})|{re.escape(character)})"
 
 
 _PORT = re.compile(r"[0-9]{1,5}")

@@ -267,6 +267,8 @@ def test_no_part_of_an_unescaped_password_is_in_a_message(password: str) -> None
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
+@example("%")
+@example("%25")
 def test_an_escaped_password_is_understood_and_redacted_in_every_form(password: str) -> None:
     address = parse_url(f"postgresql://u:{quote(password, safe='')}@h/d")
     assert address.parameters["password"] == password
