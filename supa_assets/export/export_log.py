@@ -54,6 +54,8 @@ class LogEvent:
     """How many, of `run_started` and `published`."""
     message: str | None = None
     """Of `table_failed` and `run_failed`."""
+    strategy: str | None = None
+    """How the table was cut, of `table_written`."""
 
 
 @dataclass
@@ -107,8 +109,10 @@ class ExportLog:
             progress.logged_rows = row_count
         self._write_table("progress", table, row_count, byte_count)
 
-    def table_written(self, table: str, row_count: int, byte_count: int) -> None:
-        self._write_table("table_written", table, row_count, byte_count)
+    def table_written(
+        self, table: str, row_count: int, byte_count: int, *, strategy: str | None = None
+    ) -> None:
+        self._write_table("table_written", table, row_count, byte_count, strategy)
 
     def table_failed(self, table: str, error: SupaAssetsError) -> None:
         self._write_failure("table_failed", error, table=table)
@@ -119,7 +123,14 @@ class ExportLog:
     def run_failed(self, error: SupaAssetsError) -> None:
         self._write_failure("run_failed", error)
 
-    def _write_table(self, event: EventName, table: str, row_count: int, byte_count: int) -> None:
+    def _write_table(
+        self,
+        event: EventName,
+        table: str,
+        row_count: int,
+        byte_count: int,
+        strategy: str | None = None,
+    ) -> None:
         progress = self._tables[table]
         elapsed_s = max(time.monotonic() - progress.started, 1e-6)
         self._write(
@@ -129,6 +140,7 @@ class ExportLog:
             bytes=byte_count,
             rows_per_second=round(row_count / elapsed_s, 1),
             estimated_rows=progress.estimated_rows,
+            strategy=strategy,
         )
 
     def _write_failure(

@@ -170,7 +170,9 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
             entry = write_table(
                 export.stream, storage, run_id=context.run_id, on_progress=on_progress
             )
-            log.table_written(table.name, entry.row_count, entry.byte_count)
+            log.table_written(
+                table.name, entry.row_count, entry.byte_count, strategy=entry.strategy
+            )
         return entry
 
     def _publish(self, run_id: str, export: TableExport, storage: Storage) -> None:

@@ -187,8 +187,10 @@ def test_export_log_tells_the_whole_run(project: Project, instance: dg.DagsterIn
     assert events[0].tables == 4
     assert events[-1].event == "published"
     assert events[-1].rows == 15_072
-    written = {event.table: event.rows for event in events if event.event == "table_written"}
-    assert written["event_logs"] == 15_000
+    written = {event.table: event for event in events if event.event == "table_written"}
+    assert written["event_logs"].rows == 15_000
+    assert written["event_logs"].strategy == "key ranges"
+    assert written["organizations"].strategy == "one piece"
 
 
 def test_no_credential_reaches_the_instance_or_the_output(
