@@ -1,8 +1,9 @@
 """How a value of each PostgreSQL type stands in JSON. docs/TYPES.md is this module in prose.
 
 The server encodes: `row_to_json` writes what it keeps exactly, and a column that it would not keep is cast first. No
-value passes through a Python object. The way back is `json_populate_recordset`, but for `text-array`, which wants the
-cast to its type.
+value passes through a Python object. The way back is `json_populate_recordset`, but for two encodings that it would
+misread without an error: `text-array` is read as text[] and cast to its type, `base64` is read as text and decoded.
+What still comes back otherwise than it was is sought by `holes`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ from typing import Literal
 from supa_assets.export.catalog import Type
 from supa_assets.settings import ValueForms
 
-__all__ = ["Cast", "ColumnEncoding", "Encoding", "encode_type", "holds_raw_json"]
+__all__ = [
+    "Cast",
+    "ColumnEncoding",
+    "Encoding",
+    "encode_type",
+    "holds_raw_json",
+    "is_built_in",
+    "without_domain",
+]
 
 Encoding = Literal[
     "boolean", "number", "string", "base64", "timestamp", "json", "array", "text-array", "object"
@@ -80,10 +89,10 @@ def encode_type(
     type_id: int, types: Mapping[int, Type], forms: ValueForms | None = None
 ) -> ColumnEncoding:
     """The encoding of a column of this type; a domain is encoded as its base type. `forms` are the user's choices."""
-    type_ = _without_domain(type_id, types)
+    type_ = without_domain(type_id, types)
     if forms and (chosen := _encode_as_chosen(type_, types, forms)):
         return chosen
-    if _is_built_in(type_) and type_.name in _BUILT_IN:
+    if is_built_in(type_) and type_.name in _BUILT_IN:
         return _BUILT_IN[type_.name]
     if type_.element_type_id:
         return _encode_array(type_, types)
@@ -98,8 +107,8 @@ def _encode_as_chosen(
     """Where the user wants another form than the default; None elsewhere. Arrays follow, but those of bytea."""
     scalar = type_
     if type_.element_type_id:
-        scalar = _without_domain(type_.element_type_id, types)
-    if not (_is_built_in(type_) and _is_built_in(scalar)):
+        scalar = without_domain(type_.element_type_id, types)
+    if not (is_built_in(type_) and is_built_in(scalar)):
         return None
     is_array = scalar is not type_
     if scalar.name == "int8" and forms.int8 == "number":
@@ -113,15 +122,15 @@ def _encode_as_chosen(
 
 def holds_raw_json(type_id: int, types: Mapping[int, Type]) -> bool:
     """Whether `row_to_json` would copy a `json` value with its line breaks into the row's text."""
-    type_ = _without_domain(type_id, types)
-    if _is_built_in(type_):
+    type_ = without_domain(type_id, types)
+    if is_built_in(type_):
         return type_.name == "json"
     return any(holds_raw_json(part, types) for part in _parts(type_))
 
 
 def _encode_array(array: Type, types: Mapping[int, Type]) -> ColumnEncoding:
-    element = _without_domain(array.element_type_id, types)
-    if _is_built_in(element) and element.name in _BUILT_IN_ARRAY:
+    element = without_domain(array.element_type_id, types)
+    if is_built_in(element) and element.name in _BUILT_IN_ARRAY:
         return _BUILT_IN_ARRAY[element.name]
     if element.element_type_id or (element.kind == "c" and _would_not_go_back(element, types)):
         return ColumnEncoding("text-array", _as_texts(element))
@@ -143,25 +152,27 @@ def _would_not_go_back(type_: Type, types: Mapping[int, Type]) -> bool:
     A cast to json need not keep the value; json in an array, or an array in one, looks like a second dimension;
     int2vector and oidvector would be counted from 1.
     """
-    if type_.has_cast_to_json or (_is_built_in(type_) and type_.name in _COUNTED_FROM_0):
+    if type_.has_cast_to_json or (is_built_in(type_) and type_.name in _COUNTED_FROM_0):
         return True
     if type_.element_type_id:
-        element = _without_domain(type_.element_type_id, types)
-        if element.element_type_id or (_is_built_in(element) and element.name in _JSON):
+        element = without_domain(type_.element_type_id, types)
+        if element.element_type_id or (is_built_in(element) and element.name in _JSON):
             return True
-    return any(_would_not_go_back(_without_domain(part, types), types) for part in _parts(type_))
+    return any(_would_not_go_back(without_domain(part, types), types) for part in _parts(type_))
 
 
 def _parts(type_: Type) -> tuple[int, ...]:
     return type_.field_type_ids + ((type_.element_type_id,) if type_.element_type_id else ())
 
 
-def _without_domain(type_id: int, types: Mapping[int, Type]) -> Type:
+def without_domain(type_id: int, types: Mapping[int, Type]) -> Type:
+    """The type, or what a domain is of in the end."""
     type_ = types[type_id]
     while type_.kind == "d":
         type_ = types[type_.base_type_id]
     return type_
 
 
-def _is_built_in(type_: Type) -> bool:
+def is_built_in(type_: Type) -> bool:
+    """Whether its name says which type it is."""
     return type_.schema_name == "pg_catalog"

@@ -22,6 +22,7 @@ __all__ = [
     "ColumnEntry",
     "DriftEntry",
     "ExportMetadata",
+    "HolesEntry",
     "ImportPosition",
     "NotExportedEntry",
     "NotExportedReason",
@@ -45,6 +46,21 @@ class _Entry(BaseModel):
     model_config = ENTRY_CONFIG
 
 
+class HolesEntry(_Entry):
+    """How many of a column's values JSON, or a reader of it, doesn't keep; absent where the type can't have them."""
+
+    json_null: int | None = None
+    """The JSON scalar null, where SQL NULL may stand, too."""
+    lower_bounds: int | None = None
+    """Arrays that don't count from 1."""
+    large_numbers: int | None = None
+    """JSON numbers that a double can't hold."""
+    refused_escapes: int | None = None
+    r"""`json` with a lone surrogate or `\u0000`, which PostgreSQL can't read back."""
+    times_beyond_rfc3339: int | None = None
+    """Infinity, BC and years after 9999."""
+
+
 class ColumnEntry(_Entry):
     """One column, in attnum order."""
 
@@ -57,6 +73,8 @@ class ColumnEntry(_Entry):
     generated: Literal["stored", "virtual"] | None = None
     identity: Literal["always", "by default"] | None = None
     """`always` wants OVERRIDING SYSTEM VALUE on the way back."""
+    holes: HolesEntry | None = None
+    """Absent where the type can have none; in the files of older versions everywhere."""
 
 
 class ReferenceEntry(_Entry):

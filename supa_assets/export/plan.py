@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict
 
 from supa_assets.export.catalog import Catalog, Column, Table
 from supa_assets.export.encoding import Cast, encode_type, holds_raw_json
+from supa_assets.export.holes import Hole, Probe, find_probes
 from supa_assets.export.import_order import ImportOrder, Reference, find_import_order
 from supa_assets.export.metadata import (
     BrokenReference,
@@ -32,6 +34,8 @@ class PlannedColumn(_Frozen):
     entry: ColumnEntry
     casts: list[Cast]
     """What the server casts the value to, in turn, before it writes the row as JSON."""
+    probes: list[Probe]
+    """What is looked for while the table is counted."""
 
 
 class PlannedTable(_Frozen):
@@ -67,6 +71,14 @@ class PlannedTable(_Frozen):
     def relation(self) -> str:
         """`schema.table`, for messages and `dagster/table_name`."""
         return f"{self.schema_name}.{self.table}"
+
+    def list_probes(self) -> dict[tuple[str, Hole], list[Probe]]:
+        """By column and hole, in the order that their counts come in."""
+        probes: defaultdict[tuple[str, Hole], list[Probe]] = defaultdict(list)
+        for column in self.columns:
+            for probe in column.probes:
+                probes[column.entry.name, probe.hole].append(probe)
+        return dict(probes)
 
 
 class ExportPlan(_Frozen):
@@ -198,6 +210,7 @@ def _plan_column(column: Column, catalog: Catalog, forms: ValueForms) -> Planned
             identity=column.identity,
         ),
         casts=list(encoded.casts),
+        probes=find_probes(column.type_id, catalog.types, encoded, is_nullable=column.is_nullable),
     )
 
 

@@ -16,14 +16,13 @@ from contextlib import suppress
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from supa_assets.export.chunks import Cut, Strategy, cut_table
 from supa_assets.export.connection import Address, explain_query_error
+from supa_assets.export.count import TableCount, read_count
 from supa_assets.export.lanes import Lane, run_lanes
-from supa_assets.export.metadata import SnapshotEntry
+from supa_assets.export.metadata import ColumnEntry, SnapshotEntry
 from supa_assets.export.plan import PlannedTable
-from supa_assets.export.query import compose_count, compose_relation
 from supa_assets.export.reader import Chunk, TableReader
 from supa_assets.settings import Settings
 
@@ -59,7 +58,7 @@ class TableStream:
         self._close = close
         self._address = address
         self._settings = settings
-        self._source_row_count: int | None = None
+        self._count: TableCount | None = None
         self._is_read = False
 
     @property
@@ -69,16 +68,11 @@ class TableStream:
 
     def source_row_count(self) -> int:
         """The source's `count(*)`, a statement of its own in the same snapshot; asked once."""
-        if self._source_row_count is None:
-            query = compose_count(
-                compose_relation(
-                    self.table.schema_name,
-                    self.table.table,
-                    is_partitioned=self.table.is_partitioned,
-                )
-            )
-            self._source_row_count = int(self._fetch_value(query))
-        return self._source_row_count
+        return self._counted().row_count
+
+    def columns(self) -> list[ColumnEntry]:
+        """What metadata.json says of the columns, the holes of their values included."""
+        return self._counted().columns
 
     def __iter__(self) -> Iterator[Chunk]:
         if self._is_read:
@@ -113,13 +107,13 @@ class TableStream:
         lanes = [_lane(cut, reader, n, len(readers)) for n, reader in enumerate(readers)]
         yield from run_lanes(lanes, interrupt=lambda: _cancel(connections))
 
-    def _fetch_value(self, query: sql.Composed) -> Any:
-        try:
-            row = self._connect(1)[0].execute(query).fetchone()
-        except psycopg.Error as error:
-            raise self._explained(error) from None
-        assert row is not None
-        return row[0]
+    def _counted(self) -> TableCount:
+        if self._count is None:
+            try:
+                self._count = read_count(self._connect(1)[0], self.table)
+            except psycopg.Error as error:
+                raise self._explained(error) from None
+        return self._count
 
     def _explained(self, error: psycopg.Error) -> Exception:
         return explain_query_error(error, self._address, relation=self.table.relation)

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Protocol
 
 from supa_assets.errors import ExportFault
-from supa_assets.export.metadata import SnapshotEntry, TableEntry
+from supa_assets.export.metadata import ColumnEntry, SnapshotEntry, TableEntry
 from supa_assets.export.plan import PlannedTable
 from supa_assets.export.storage import FileWriter, Storage
 from supa_assets.export.stream import Chunk
@@ -33,6 +33,7 @@ class ChunkStream(Protocol):
     @property
     def strategy(self) -> str | None: ...
     def source_row_count(self) -> int: ...
+    def columns(self) -> list[ColumnEntry]: ...
     def __iter__(self) -> Iterator[Chunk]: ...
 
 
@@ -55,7 +56,7 @@ def write_table(
         source_row_count=source_row_count,
         byte_count=digest.byte_count,
         sha256=digest.hexdigest(),
-        columns=[column.entry for column in table.columns],
+        columns=stream.columns(),
         omitted_columns=table.omitted_columns,
         primary_key=table.primary_key,
         ordered_by=table.ordered_by,

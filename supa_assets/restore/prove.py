@@ -326,7 +326,7 @@ def _plan_table(
         is_partitioned=table.is_partitioned,
         level=0,
         columns=[
-            PlannedColumn(entry=column, casts=list(encoding.casts))
+            PlannedColumn(entry=column, casts=list(encoding.casts), probes=[])
             for column, encoding in zip(entry.columns, encodings, strict=True)
         ],
         omitted_columns=[],

@@ -53,7 +53,7 @@ def plan_table(
         table=table or name,
         is_partitioned=False,
         level=0,
-        columns=[PlannedColumn(entry=column, casts=[]) for column in columns],
+        columns=[PlannedColumn(entry=column, casts=[], probes=[]) for column in columns],
         omitted_columns=[],
         primary_key=["id"],
         ordered_by=["id"],
@@ -89,6 +89,9 @@ class GivenChunks:
 
     def source_row_count(self) -> int:
         return self._source_row_count
+
+    def columns(self) -> list[ColumnEntry]:
+        return [column.entry for column in self.table.columns]
 
     def __iter__(self) -> Iterator[Chunk]:
         return iter(self._chunks)
