@@ -19,9 +19,12 @@ import psycopg
 
 from supa_assets.errors import ExportFault
 from supa_assets.export.checksum import ALGORITHM, Checksum, LineSum, read_checksum
+from supa_assets.export.count import read_count
 from supa_assets.export.encoding import ColumnEncoding, encode_type, holds_raw_json
+from supa_assets.export.holes import Hole, Probe, find_probes, list_holes
 from supa_assets.export.metadata import (
     METADATA_FILE,
+    ColumnEntry,
     ExportMetadata,
     SnapshotUse,
     SourceEntry,
@@ -280,6 +283,9 @@ class _Comparison:
             checksum = read_checksum(self._connection, planned)
             proof.target_row_count, proof.target_checksum = checksum.row_count, checksum.value
             if checksum == Checksum(proof.file_row_count or 0, proof.file_checksum or ""):
+                proof.differences += _compare_unseen(
+                    entry, read_count(self._connection, planned).columns
+                )
                 return
 
     def _compare_sequences(self, target: Target) -> Iterator[SequenceProof]:
@@ -326,7 +332,11 @@ def _plan_table(
         is_partitioned=table.is_partitioned,
         level=0,
         columns=[
-            PlannedColumn(entry=column, casts=list(encoding.casts), probes=[])
+            PlannedColumn(
+                entry=column,
+                casts=list(encoding.casts),
+                probes=_find_unseen(column, table, target, encoding),
+            )
             for column, encoding in zip(entry.columns, encodings, strict=True)
         ],
         omitted_columns=[],
@@ -343,6 +353,33 @@ def _plan_table(
         estimated_row_count=None,
         byte_count=0,
     )
+
+
+_UNSEEN: Mapping[Hole, tuple[str, str]] = {
+    "json_null": ("the JSON scalar null apart from SQL NULL", "JSON scalar null"),
+    "lower_bounds": ("lower bounds of arrays other than 1", "array that doesn't count from 1"),
+}
+"""Values that look in the file like others, so that no checksum over it tells them apart."""
+
+
+def _find_unseen(
+    column: ColumnEntry, table: TargetTable, target: Target, encoding: ColumnEncoding
+) -> list[Probe]:
+    type_id = table.columns[column.name].type_id
+    probes = find_probes(type_id, target.types, encoding, is_nullable=column.nullable)
+    return [probe for probe in probes if probe.hole in _UNSEEN]
+
+
+def _compare_unseen(entry: TableEntry, target: list[ColumnEntry]) -> Iterator[str]:
+    """Where the source had none, as it counted, the target must have none."""
+    for column, found in zip(entry.columns, target, strict=True):
+        for hole, (_, said) in _UNSEEN.items():
+            count = getattr(found.holes, hole, None)
+            if count and getattr(column.holes, hole, None) == 0:
+                yield (
+                    f'column "{column.name}" of "{entry.schema_}.{entry.table}" differs: the source had no {said},'
+                    f" the target has {count}"
+                )
 
 
 # What was not proved
@@ -382,16 +419,10 @@ def _list_unproved(
 
 
 def _list_holes(entries: Mapping[str, TableEntry]) -> Iterator[str]:
-    """docs/TYPES.md, known holes: values that look alike in the file."""
-    columns = [
-        (f"{entry.schema_}.{entry.table}.{column.name}", column)
-        for entry in entries.values()
-        for column in entry.columns
-    ]
-    if found := [name for name, c in columns if c.encoding == "json" and c.nullable]:
-        yield f"the JSON scalar null apart from SQL NULL, in {', '.join(found)}"
-    if found := [name for name, c in columns if c.encoding in ("array", "text-array")]:
-        yield f"lower bounds of arrays other than 1, in {', '.join(found)}"
+    holes = list_holes(entries)
+    for hole, (said, _) in _UNSEEN.items():
+        if found := [one.describe() for one in holes if one.hole == hole]:
+            yield f"{said}: {', '.join(found)}"
 
 
 def _list_left_out(metadata: ExportMetadata, entries: Mapping[str, TableEntry]) -> Iterator[str]:
