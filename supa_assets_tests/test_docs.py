@@ -267,6 +267,22 @@ def test_the_statement_in_types_restores_an_array_of_jsonb(database: Database) -
     assert database.fetch("SELECT id, docs::text FROM restored") == [(1, '{[1],"null"}')]
 
 
+def test_types_names_each_count_of_holes_and_finds_its_rows(database: Database) -> None:
+    section = sections(read("TYPES.md"), level=2)["Known holes"]
+    described, found = rows(section)[:5], rows(section)[5:]
+    counts = [field.alias for field in metadata.HolesEntry.model_fields.values()]
+    assert [row[0].strip("`") for row in described] == counts
+    assert [row[0].strip("`") for row in found] == counts
+    database.execute(
+        "CREATE TABLE t (id int, doc json, docs jsonb, tags text[], n int8, at timestamptz)",
+        "INSERT INTO t VALUES (1, '{}', '[null]', '{{a}}', 1, '2026-01-01')",
+        r"""INSERT INTO t VALUES (2, '"\ud800"', 'null', '[1:1][0:0]={{a}}', 9007199254740992, 'infinity')""",
+    )
+    for _, cell in found:
+        condition = cell.split("`")[1].replace("jsonb_typeof(doc)", "jsonb_typeof(docs)")
+        assert database.fetch(f"SELECT id FROM t {condition}") == [(2,)], condition
+
+
 # ARCHITECTURE.md
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from supa_assets.cli.findings import print_not_exported, print_preflight
+from supa_assets.cli.findings import print_holes, print_not_exported, print_preflight
 from supa_assets.cli.options import output_dir_option
 from supa_assets.cli.progress import ProgressDisplay
 from supa_assets.cli.report import (
@@ -203,6 +203,7 @@ def _print_left_out(settings: Settings) -> None:
     metadata = read_metadata(LocalFolder(settings.output))
     if metadata is not None:
         print_not_exported(metadata.not_exported, metadata.not_included)
+        print_holes(metadata.tables)
 
 
 def _print_skipped(selection: Selection) -> None:

@@ -1,18 +1,19 @@
-"""What was found besides the tables that are exported: what isn't, and what can't be read."""
+"""What was found besides the tables that are exported: what isn't, what can't be read, and what JSON doesn't keep."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from supa_assets.cli.report import build_console, format_number_of
-from supa_assets.export.metadata import NotExportedEntry, NotIncludedEntry
+from supa_assets.export.holes import describe_holes, list_holes
+from supa_assets.export.metadata import NotExportedEntry, NotIncludedEntry, TableEntry
 from supa_assets.export.plan import ExportPlan, PlannedTable
 from supa_assets.export.preflight import explain_plain_text, preflight
 from supa_assets.export.source import SourceDatabase
 from supa_assets.settings import Settings
 
-__all__ = ["print_not_exported", "print_preflight"]
+__all__ = ["print_holes", "print_not_exported", "print_preflight"]
 
 _MOST_NAMED = 8
 
@@ -44,6 +45,12 @@ def print_not_exported(
         out.print(f"not exported, {reason}: {', '.join(names[:_MOST_NAMED])}{rest}", soft_wrap=True)
     for text in _not_included(not_included):
         out.print(f"not included: {text}", soft_wrap=True)
+
+
+def print_holes(tables: Mapping[str, TableEntry]) -> None:
+    """A warning for each known hole that values of these tables have; docs/TYPES.md says how to find the rows."""
+    for said in describe_holes(list_holes(tables), most_named=_MOST_NAMED):
+        build_console(to_stderr=True).print(f"warning: {said}", soft_wrap=True)
 
 
 def _not_included(found: NotIncludedEntry | None) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from supa_assets.cli.findings import print_holes
 from supa_assets.cli.report import build_console, format_bytes, format_number_of
 from supa_assets.errors import ExportFault
 from supa_assets.export.publish import read_metadata
@@ -29,7 +30,8 @@ def verify(folder: Path | None, full: bool) -> None:
 
     DIR is SUPA_ASSETS_OUTPUT, else ./migration-data, where it isn't given. Each file must be
     complete, have the size, the SHA-256 and the number of rows that metadata.json says, and the
-    source's own count. All faults are listed. Exits with 1 where there is one.
+    source's own count. All faults are listed. Exits with 1 where there is one. Values that JSON does
+    not keep, as the export counted them, are warnings.
     """
     folder = folder or load_settings().output
     storage = LocalFolder(folder)
@@ -58,3 +60,4 @@ def verify(folder: Path | None, full: bool) -> None:
         f" every file is what metadata.json says, exported at {metadata.exported_at}",
         soft_wrap=True,
     )
+    print_holes(metadata.tables)

@@ -1,4 +1,4 @@
-"""Whether an export is one copy of a database at one instant: what it lacks, and which snapshots it is made of."""
+"""Whether an export is one copy of a database at one instant: what it lacks, its snapshots, and its known holes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from supa_assets.export.holes import FoundHole, describe_holes, list_holes
 from supa_assets.export.metadata import (
     ExportMetadata,
     NotExportedEntry,
@@ -52,6 +53,15 @@ class Consistency:
     @property
     def is_one_snapshot(self) -> bool:
         return len(self.snapshots) <= 1
+
+    @property
+    def holes(self) -> list[FoundHole]:
+        """Columns with values that JSON, or a reader of it, doesn't keep."""
+        return list_holes(self.tables)
+
+    def describe_holes(self) -> str:
+        """Each hole with its columns, and what to do; empty where there is none."""
+        return "\n".join(describe_holes(self.holes))
 
     def describe_missing(self) -> str:
         """Each missing table with its reason; empty for a complete export."""

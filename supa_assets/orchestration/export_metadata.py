@@ -1,4 +1,4 @@
-"""The export as a whole as an asset, metadata.json, with two checks of its own in its one step.
+"""The export as a whole as an asset, metadata.json, with checks of its own in its one step.
 
 Its step comes after the tables and judges what the run will publish. A run that leaves it out, or doesn't come to it,
 changes the export, too: there the executor reports the same of what it published, so that the UI is never behind.
@@ -12,6 +12,7 @@ import dagster as dg
 
 from supa_assets.errors import ExportFault
 from supa_assets.export.consistency import Consistency, judge_export, judge_published
+from supa_assets.export.holes import FoundHole
 from supa_assets.export.metadata import METADATA_FILE, ExportMetadata, NotExportedEntry, TableEntry
 from supa_assets.export.plan import ExportPlan
 from supa_assets.export.publish import read_metadata, without_replaced
@@ -24,6 +25,7 @@ __all__ = ["EXPORT_ASSET", "build_export_asset", "report_export"]
 EXPORT_ASSET = "export_metadata"
 IS_COMPLETE = "export_is_complete"
 IS_ONE_SNAPSHOT = "export_is_of_one_snapshot"
+HAS_NO_KNOWN_HOLES = "export_has_no_known_holes"
 
 _KEY = dg.AssetKey(EXPORT_ASSET)
 _CHECKS = (
@@ -32,6 +34,10 @@ _CHECKS = (
         "Every table that the settings select is in the export, also one created since the definitions were loaded.",
     ),
     (IS_ONE_SNAPSHOT, "All tables were read in one MVCC snapshot: they match each other."),
+    (
+        HAS_NO_KNOWN_HOLES,
+        "No value is one that JSON, or a reader of it, does not keep: docs/TYPES.md, known holes.",
+    ),
 )
 
 
@@ -131,7 +137,37 @@ def _results(judged: Consistency) -> list[dg.AssetCheckResult]:
             description=judged.describe_snapshots() or None,
             metadata={"snapshots": len(judged.snapshots)},
         ),
+        _judge_holes(judged),
     ]
+
+
+def _judge_holes(judged: Consistency) -> dg.AssetCheckResult:
+    holes = judged.holes
+    metadata: dict[str, dg.RawMetadataValue] = {"columns": len(holes)}
+    if holes:
+        metadata["holes"] = dg.TableMetadataValue(
+            records=[_as_record(hole) for hole in holes], schema=_HOLE_SCHEMA
+        )
+    return dg.AssetCheckResult(
+        check_name=HAS_NO_KNOWN_HOLES,
+        asset_key=_KEY,
+        passed=not holes,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=judged.describe_holes() or None,
+        metadata=metadata,
+    )
+
+
+_HOLE_SCHEMA = dg.TableSchema(
+    columns=[dg.TableColumn(name) for name in ("hole", "table", "column", "values")]
+)
+
+
+def _as_record(found: FoundHole) -> dg.TableRecord:
+    count = "not counted" if found.count is None else str(found.count)
+    return dg.TableRecord(
+        {"hole": found.hole, "table": found.relation, "column": found.column, "values": count}
+    )
 
 
 def _metadata(judged: Consistency) -> dict[str, Any]:

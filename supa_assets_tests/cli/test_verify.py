@@ -40,6 +40,21 @@ def test_all_faults_of_all_files_are_listed(project: Project) -> None:
     assert "HINT: " in said
 
 
+def test_values_with_a_known_hole_are_warnings_of_export_verify_and_prove(project: Project) -> None:
+    project.execute("ALTER TABLE profiles ADD note jsonb; UPDATE profiles SET note = 'null'")
+    hole = '50 values in "note" of "public.profiles"'
+    warning = f"warning: the JSON scalar null reads like SQL NULL: {hole}\nHINT: "
+
+    assert warning in export(project)
+    code, said = run_verify(project)
+    assert code == 0
+    assert warning in said
+    done = run_program(
+        "supa-assets", "prove", str(project.output), "--files-only", folder=project.output.parent
+    )
+    assert f"- the JSON scalar null apart from SQL NULL: {hole}\n" in done.stdout
+
+
 def test_a_folder_without_an_export_is_an_error_not_a_pass(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "absent"):
         done = run_program("supa-assets", "verify", str(folder), folder=tmp_path)
@@ -47,8 +62,9 @@ def test_a_folder_without_an_export_is_an_error_not_a_pass(tmp_path: Path) -> No
         assert "holds no export" in done.stderr
 
 
-def export(project: Project) -> None:
+def export(project: Project) -> str:
     done = run_program(
         "supa-assets", "export", "--output-dir", str(project.output), folder=project.output.parent
     )
     assert done.returncode == 0, done.stderr
+    return done.stderr

@@ -6,7 +6,11 @@ import dagster as dg
 import pytest
 
 from supa_assets.naming import CHECK_SUFFIX
-from supa_assets.orchestration.export_metadata import IS_COMPLETE, IS_ONE_SNAPSHOT
+from supa_assets.orchestration.export_metadata import (
+    HAS_NO_KNOWN_HOLES,
+    IS_COMPLETE,
+    IS_ONE_SNAPSHOT,
+)
 from supa_assets_tests.orchestration.project import Project
 
 
@@ -23,7 +27,11 @@ def test_checks_pass_alone_while_the_database_is_down(
     assert len(of_files) == 4
     assert all(evaluation.passed and evaluation.blocking for evaluation in of_files)
     of_the_whole = [e for e in evaluations if e.check_name != CHECK_SUFFIX]
-    assert {e.check_name for e in of_the_whole} == {IS_COMPLETE, IS_ONE_SNAPSHOT}
+    assert {e.check_name for e in of_the_whole} == {
+        IS_COMPLETE,
+        IS_ONE_SNAPSHOT,
+        HAS_NO_KNOWN_HOLES,
+    }
     assert all(evaluation.passed for evaluation in of_the_whole)
 
 

@@ -1,4 +1,4 @@
-"""The export as a whole: an asset with two checks of its own, true after every run."""
+"""The export as a whole: an asset with checks of its own, true after every run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ import pytest
 from dagster import AssetCheckKey
 
 from supa_assets.orchestration.executor import observing_events
-from supa_assets.orchestration.export_metadata import EXPORT_ASSET, IS_COMPLETE, IS_ONE_SNAPSHOT
+from supa_assets.orchestration.export_metadata import (
+    EXPORT_ASSET,
+    HAS_NO_KNOWN_HOLES,
+    IS_COMPLETE,
+    IS_ONE_SNAPSHOT,
+)
 from supa_assets_tests.orchestration.project import Project
 
 
@@ -38,6 +43,7 @@ def test_a_run_of_all_tables_is_complete_and_of_one_snapshot(
     assert metadata.not_exported == []
     assert latest_check(instance, IS_COMPLETE).passed
     assert latest_check(instance, IS_ONE_SNAPSHOT).passed
+    assert latest_check(instance, HAS_NO_KNOWN_HOLES).passed
     records = instance.fetch_materializations(dg.AssetKey(EXPORT_ASSET), limit=5).records
     assert [record.run_id for record in records] == [result.run_id]
 
@@ -75,6 +81,33 @@ def test_a_run_without_the_assets_own_step_is_judged_too(
 
     assert job.name == "export_all"
     assert not latest_check(instance, IS_ONE_SNAPSHOT).passed
+
+
+def test_values_with_a_known_hole_are_a_warning_that_names_their_columns(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    project.execute("ALTER TABLE badges ADD doc jsonb, ADD tags text[], ADD at timestamptz")
+    project.execute("UPDATE badges SET doc = 'null', tags = '[0:0]={a}'")
+    project.execute("UPDATE event_logs SET at = 'infinity' WHERE id = 1")
+    result = project.run(instance)
+
+    assert result.is_success
+    holes = {column.name: column.holes for column in project.entries()["badges"].columns}
+    assert holes["id"] is None
+    assert holes["at"] is not None
+    assert holes["at"].times_beyond_rfc3339 == 0
+    check = latest_check(instance, HAS_NO_KNOWN_HOLES)
+    assert not check.passed
+    assert check.severity is dg.AssetCheckSeverity.WARN
+    said = (check.description or "").splitlines()
+    assert [line.partition(": ")[2] for line in said if not line.startswith("HINT: ")] == [
+        '2 values in "doc" of "public.badges"',
+        '2 values in "tags" of "public.badges"',
+        '1 value in "at" of "public.event_logs"',
+    ]
+    shown = check.metadata["holes"]
+    assert isinstance(shown, dg.TableMetadataValue)
+    assert [record.data["values"] for record in shown.records] == ["2", "2", "1"]
 
 
 def test_a_table_created_since_the_definitions_were_loaded_is_missing_and_named(

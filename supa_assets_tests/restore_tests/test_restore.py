@@ -149,6 +149,23 @@ def test_json_strings_keep_their_text(source: Database, target: Database, tmp_pa
     assert target.fetch_value('SELECT DISTINCT "odd %s ""name"::text FROM people') == '"\\u00e9"'
 
 
+def test_json_inside_of_a_composite_keeps_its_value_but_not_the_escapes_of_a_string(
+    database: Database, make_database: Callable[..., Database], tmp_path: Path
+) -> None:
+    """A known hole: PostgreSQL writes the string anew; in a document it is left as it is."""
+    schema = "CREATE TYPE boxed AS (doc json); CREATE TABLE boxes (v boxed)"
+    database.execute(
+        schema, r"""INSERT INTO boxes VALUES (ROW('"\u00e9"')), (ROW(' ["\u00e9" ]'))"""
+    )
+    target = make_database()
+    target.execute(schema)
+    export_database(database, tmp_path)
+
+    restore_into(target, tmp_path)
+
+    assert target.fetch("SELECT (v).doc::text FROM boxes") == [('"é"',), (r'["\u00e9" ]',)]
+
+
 def test_null_in_a_column_that_is_not_null_is_the_json_scalar(
     database: Database, make_database: Callable[..., Database], tmp_path: Path
 ) -> None:
