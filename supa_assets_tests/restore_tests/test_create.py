@@ -16,7 +16,7 @@ from supa_assets.export.storage import LocalFolder
 from supa_assets.restore.prove import prove_export
 from supa_assets.restore.target import TargetDatabase
 from supa_assets_tests.databases import Database, new_database
-from supa_assets_tests.export.test_cases import CASES, load
+from supa_assets_tests.export.test_cases import cases
 from supa_assets_tests.restore_tests.projects import (
     differing_tables,
     export_database,
@@ -113,11 +113,11 @@ def test_a_dry_run_creates_nothing(
     assert target.fetch("SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
+@pytest.mark.parametrize(("any_server", "case"), list(cases()), indirect=["any_server"])
 def test_every_case_of_the_cabinet_goes_round(
     any_server: Server, any_database: Database, case: Path, tmp_path: Path
 ) -> None:
-    load(any_database, case)
+    any_database.execute(case.read_text())
     metadata = export_database(any_database, tmp_path, checksums=True)
     with new_database(any_server) as target:
         if (
