@@ -223,12 +223,17 @@ _UNREADABLE_JSON = (
     "a json value holds a lone surrogate or \\u0000, which PostgreSQL's own functions refuse: see the known holes in"
     " docs/TYPES.md."
 )
+_NONE_OF_ITS_TYPE = (
+    "a value is none of its column's type; one of json may hold a lone surrogate: see the known holes in"
+    " docs/TYPES.md."
+)
 _MISSING_PARENT = (
     "the referenced row is not in the target: restore the referenced table as well, or export all tables in one"
     " snapshot."
 )
 _HINTS: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], str], ...] = (
     (errors.UntranslatableCharacter, _UNREADABLE_JSON),
+    (errors.InvalidTextRepresentation, _NONE_OF_ITS_TYPE),
     (errors.UniqueViolation, "the target has rows of its own, or a key that the source has not."),
     (errors.ForeignKeyViolation, _MISSING_PARENT),
     (

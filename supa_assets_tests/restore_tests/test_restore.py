@@ -306,3 +306,19 @@ def test_the_source_itself_is_refused_unless_told(source: Database, tmp_path: Pa
         restore_into(source, tmp_path)
     with pytest.raises(TargetError, match="holds rows already"):
         restore_into(source, tmp_path, may_write_into_source=True)
+
+
+@pytest.mark.parametrize("escape", ["\\ud800", "\\u0000"])
+def test_a_json_value_that_postgres_itself_refuses_is_named_and_nothing_is_written(
+    make_database: Callable[..., Database], tmp_path: Path, escape: str
+) -> None:
+    source, target = make_database(), make_database()
+    for database in (source, target):
+        database.execute("CREATE TABLE cases (id int PRIMARY KEY, j json)")
+    source.execute(f"INSERT INTO cases VALUES (1, '{{}}'), (2, '\"{escape}\"')")
+    export_database(source, tmp_path)
+
+    with pytest.raises(TargetError, match=r'"public\.cases"') as raised:
+        restore_into(target, tmp_path)
+    assert "known holes in docs/TYPES.md" in (raised.value.hint or "")
+    assert target.fetch("SELECT FROM cases") == []
