@@ -36,13 +36,16 @@ else:
 __all__ = [
     "DATABASE_URL_VARIABLE",
     "SETTINGS_FILE",
+    "TARGET_URL_VARIABLE",
     "Settings",
     "TableForms",
     "ValueForms",
+    "find_target_url",
     "load_settings",
 ]
 
 DATABASE_URL_VARIABLE = "SUPABASE_DB_URL"
+TARGET_URL_VARIABLE = "SUPA_ASSETS_TARGET_URL"
 SETTINGS_FILE = "supa-assets.toml"
 _PREFIX = "SUPA_ASSETS_"
 _NO_SETTINGS = {"DATABASE_URL", "TARGET_URL"}
@@ -231,6 +234,17 @@ def load_settings(
             hint=f"mend it where it is set: {_PREFIX}{name.upper()} or {SETTINGS_FILE};"
             " docs/CONFIGURATION.md lists what each takes.",
         ) from None
+
+
+def find_target_url() -> str:
+    """Where `supa-assets restore` and the job of that name write to, of the environment or .env; else SettingsError."""
+    url = os.environ.get(TARGET_URL_VARIABLE) or _from_dotenv(Path(".env")).get(TARGET_URL_VARIABLE)
+    if not url or not url.strip():
+        raise SettingsError(
+            "there is no target database",
+            hint=f"set {TARGET_URL_VARIABLE} to its connection string.",
+        )
+    return url.strip()
 
 
 def _explain_unknown(name: str) -> SettingsError:

@@ -10,11 +10,12 @@ from pathlib import Path
 import click
 
 from supa_assets.cli.report import build_console, format_count, print_columns
-from supa_assets.cli.restore import folder_argument, open_folder, open_target
+from supa_assets.cli.restore import folder_argument
 from supa_assets.export.metadata import SourceEntry
+from supa_assets.restore.export_files import open_folder
 from supa_assets.restore.prove import Proof, TableProof, prove_export
-from supa_assets.restore.target import TARGET_URL_VARIABLE
-from supa_assets.settings import load_settings
+from supa_assets.restore.target import find_target
+from supa_assets.settings import TARGET_URL_VARIABLE, load_settings
 
 __all__ = ["prove"]
 
@@ -54,9 +55,9 @@ def prove(
     Exits with 0 when nothing differs, else with 1.
     """
     settings = load_settings(output=folder)
-    storage, _ = open_folder(settings)
+    storage, _ = open_folder(settings.output)
     wants_target = not files_only and bool(url or os.environ.get(TARGET_URL_VARIABLE))
-    target = open_target(url, settings) if wants_target else None
+    target = find_target(settings, url) if wants_target else None
     console = build_console(to_stderr=True)
     proof = prove_export(
         storage,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 import click
-from dotenv import dotenv_values
 
 from supa_assets.cli.report import (
     build_console,
@@ -16,15 +14,14 @@ from supa_assets.cli.report import (
     format_seconds,
     print_columns,
 )
-from supa_assets.errors import ExportFault, SettingsError
-from supa_assets.export.metadata import ExportMetadata
-from supa_assets.export.storage import LocalFolder
-from supa_assets.restore.export_files import open_export
+from supa_assets.errors import SettingsError
+from supa_assets.restore.export_files import open_folder, select_entries
+from supa_assets.restore.progress import ProgressLines
 from supa_assets.restore.restore import RestoreResult, restore_export
-from supa_assets.restore.target import TARGET_URL_VARIABLE, TargetDatabase
-from supa_assets.settings import Settings, load_settings
+from supa_assets.restore.target import find_target
+from supa_assets.settings import TARGET_URL_VARIABLE, load_settings
 
-__all__ = ["folder_argument", "open_folder", "open_target", "restore"]
+__all__ = ["folder_argument", "restore"]
 
 _LINE_INTERVAL_S = 5.0
 
@@ -86,72 +83,23 @@ def restore(
             hint="give --yes as well if that is what you mean.",
         )
     settings = load_settings(output=folder)
-    storage, metadata = open_folder(settings)
+    storage, metadata = open_folder(settings.output)
+    entries = select_entries(metadata, named)
+    console = build_console(to_stderr=True)
+    lines = ProgressLines(
+        entries, lambda line: console.print(line, soft_wrap=True), interval_s=_LINE_INTERVAL_S
+    )
     started = time.monotonic()
     result = restore_export(
         storage,
-        open_target(url, settings),
+        find_target(settings, url),
         named=named,
         creates=create,
         is_dry_run=dry_run,
         may_write_into_source=into_source and yes,
-        on_progress=_Lines(metadata, len(named) or len(metadata.tables)).show,
+        on_progress=lines.show,
     )
     _print_result(result, settings.output, time.monotonic() - started)
-
-
-def open_folder(settings: Settings) -> tuple[LocalFolder, ExportMetadata]:
-    """The export in the folder of `settings`; raises ExportFault where there is none."""
-    storage = LocalFolder(settings.output)
-    if not settings.output.is_dir():
-        raise ExportFault(
-            f'"{settings.output}" holds no export: there is no such folder',
-            hint="name the folder of an export.",
-            path=str(settings.output),
-        )
-    return storage, open_export(storage)
-
-
-def open_target(url: str | None, settings: Settings) -> TargetDatabase:
-    """The database that the option, the environment or .env names."""
-    url = (
-        url or os.environ.get(TARGET_URL_VARIABLE) or dotenv_values(".env").get(TARGET_URL_VARIABLE)
-    )
-    if not url:
-        raise SettingsError(
-            "there is no target database",
-            hint=f"set {TARGET_URL_VARIABLE} to its connection string.",
-        )
-    return TargetDatabase(
-        url.strip(),
-        connect_timeout_s=settings.connect_timeout_s,
-        lock_timeout_s=settings.lock_timeout_s,
-    )
-
-
-class _Lines:
-    """A line on stderr for each table, and now and then one for a table that takes long."""
-
-    def __init__(self, metadata: ExportMetadata, table_count: int) -> None:
-        self._metadata = metadata
-        self._table_count = table_count
-        self._done_count = 0
-        self._said_at = time.monotonic()
-        self._console = build_console(to_stderr=True)
-
-    def show(self, name: str, row_count: int, byte_count: int) -> None:
-        entry = self._metadata.tables[name]
-        is_done = row_count >= entry.row_count
-        amount = f"{name}: {format_count(row_count)} rows, {format_bytes(byte_count)}"
-        if is_done:
-            self._done_count += 1
-            self._say(f"[{self._done_count}/{self._table_count}] {amount}")
-        elif time.monotonic() - self._said_at > _LINE_INTERVAL_S:
-            self._say(f"{amount} of {format_bytes(entry.byte_count)} so far")
-
-    def _say(self, line: str) -> None:
-        self._said_at = time.monotonic()
-        self._console.print(line, soft_wrap=True)
 
 
 def _print_result(result: RestoreResult, folder: Path, elapsed_s: float) -> None:

@@ -6,17 +6,19 @@ import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 
 from supa_assets.errors import ExportFault, SettingsError
 from supa_assets.export.metadata import METADATA_FILE, ExportMetadata, TableEntry
 from supa_assets.export.publish import read_metadata
-from supa_assets.export.storage import Storage
+from supa_assets.export.storage import LocalFolder, Storage
 from supa_assets.export.verify import Fault, verify_export
 
 __all__ = [
     "BATCH_BYTE_COUNT",
     "Batch",
     "open_export",
+    "open_folder",
     "read_batches",
     "refuse_faults",
     "select_entries",
@@ -50,6 +52,18 @@ def open_export(storage: Storage) -> ExportMetadata:
             path=storage.location,
         )
     return metadata
+
+
+def open_folder(folder: Path) -> tuple[LocalFolder, ExportMetadata]:
+    """The export in a folder; raises ExportFault where there is none."""
+    storage = LocalFolder(folder)
+    if not folder.is_dir():
+        raise ExportFault(
+            f'"{folder}" holds no export: there is no such folder',
+            hint="name the folder of an export.",
+            path=str(folder),
+        )
+    return storage, open_export(storage)
 
 
 def refuse_faults(storage: Storage) -> None:

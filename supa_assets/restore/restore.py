@@ -31,7 +31,7 @@ from supa_assets.restore.way import Way, choose_way
 __all__ = ["OnProgress", "RestoreResult", "RestoredTable", "restore_export"]
 
 OnProgress = Callable[[str, int, int], None]
-"""Called after each batch with the asset's name and the rows and bytes of its table so far."""
+"""Called after each batch, and for a table without rows, with the asset's name and its rows and bytes so far."""
 
 
 @dataclass(frozen=True)
@@ -195,6 +195,8 @@ class _Restore:
                 late_columns=way.second_pass.get(name, ()),
                 on_batch=partial(self._on_progress, name),
             )  # fmt: skip
+            if not entry.row_count:
+                self._on_progress(name, 0, entry.byte_count)
             if row_count != entry.row_count:
                 raise TargetError(
                     f'row count of "{entry.schema_}.{entry.table}" differs: metadata.json says {entry.row_count},'

@@ -27,13 +27,17 @@ from supa_assets.export.metadata import ServerEntry, SourceEntry, TableEntry
 from supa_assets.export.read_structure import read_structure
 from supa_assets.export.structure import StructureEntry
 from supa_assets.naming import RelationName
-from supa_assets.settings import DATABASE_URL_VARIABLE
+from supa_assets.settings import (
+    DATABASE_URL_VARIABLE,
+    TARGET_URL_VARIABLE,
+    Settings,
+    find_target_url,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import LiteralString
 
 __all__ = [
-    "TARGET_URL_VARIABLE",
     "ForeignKey",
     "Target",
     "TargetDatabase",
@@ -41,10 +45,9 @@ __all__ = [
     "Trigger",
     "explain_write_error",
     "fetch_restore_query",
+    "find_target",
     "read_target",
 ]
-
-TARGET_URL_VARIABLE = "SUPA_ASSETS_TARGET_URL"
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,15 @@ class TargetDatabase:
             version=connection.info.parameter_status("server_version") or "unknown",
             version_number=connection.info.server_version,
         )
+
+
+def find_target(settings: Settings, url: str | None = None) -> TargetDatabase:
+    """The database of `url`, else the one that the environment or .env names; connects to nothing."""
+    return TargetDatabase(
+        (url or find_target_url()).strip(),
+        connect_timeout_s=settings.connect_timeout_s,
+        lock_timeout_s=settings.lock_timeout_s,
+    )
 
 
 def read_target(connection: psycopg.Connection[Any], entries: Mapping[str, TableEntry]) -> Target:
