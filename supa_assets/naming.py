@@ -30,7 +30,8 @@ _RESERVED_BY_WINDOWS = {"con", "prn", "aux", "nul"} | {
 }
 _RESERVED_BY_THIS_PROJECT = {
     "metadata",  # metadata.json
-    "export_all", "export_complete", "export_metadata", "export_nightly", "supa_json_io_manager", "supabase",
+    "export_all", "export_complete", "export_metadata", "export_nightly", "restore_export", "restore_tables",
+    "supa_json_io_manager", "supabase",
 }  # fmt: skip
 RESERVED_NAMES = frozenset(
     name.casefold()

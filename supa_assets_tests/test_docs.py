@@ -356,7 +356,7 @@ TOP = ("errors", "naming", "schema_classes", "settings")
 ROOMS = {
     "export": ({*TOP, "export"}, {"dagster", "click", "rich"}),
     "restore": ({*TOP, "export", "restore"}, {"dagster", "click", "rich"}),
-    "orchestration": ({*TOP, "export", "orchestration"}, {"psycopg", "rich"}),
+    "orchestration": ({*TOP, "export", "restore", "orchestration"}, {"psycopg", "rich"}),
     "demo": ({"errors", "demo"}, {"dagster", "click", "rich"}),
 }
 

@@ -14,6 +14,7 @@ from supa_assets.orchestration.export_metadata import build_export_asset
 from supa_assets.orchestration.io_manager import IO_MANAGER_KEY, JsonFileIOManager
 from supa_assets.orchestration.jobs import build_export_job, build_nightly_schedule
 from supa_assets.orchestration.resource import SUPABASE_KEY, SupabaseResource
+from supa_assets.orchestration.restore import build_restore_job
 from supa_assets.settings import DATABASE_URL_VARIABLE, Settings
 
 __all__ = ["build_definitions"]
@@ -27,7 +28,7 @@ def build_definitions(
     overrides: dict[str, Any] | None = None,
     loggers: dict[str, dg.LoggerDefinition] | None = None,
 ) -> dg.Definitions:
-    """Assets, checks, job, schedule, resources and executor; connects to nothing.
+    """Assets, checks, jobs, schedule, resources and executor; connects to nothing.
 
     `overrides` are settings that the environment of the run's processes doesn't have: a command line's.
     """
@@ -54,7 +55,7 @@ def build_definitions(
     return dg.Definitions(
         assets=assets,
         asset_checks=checks,
-        jobs=[job],
+        jobs=[job, build_restore_job(settings)],
         schedules=[build_nightly_schedule(job)],
         resources=resources,
         executor=build_executor(plan=plan, resources=resources, mode=settings.executor),

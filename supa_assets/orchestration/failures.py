@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,11 +22,15 @@ _FIELDS = ("relation", "path", "expected", "found")
 
 
 @contextmanager
-def failures() -> Iterator[None]:
-    """Let errors of this project leave a step as `dg.Failure`: the message as it is, the fields as metadata."""
+def failures(tell: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+    """Let errors of this project leave a step as `dg.Failure`: the message as it is, the fields as metadata.
+
+    `tell` gets message and hint, too, for consoles: they show nothing of a Failure's metadata.
+    """
     try:
         yield
     except SupaAssetsError as error:
+        tell(str(error))
         raise as_failure(error) from None
 
 

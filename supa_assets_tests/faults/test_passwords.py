@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 
 from supa_assets.demo.server import EmbeddedServer
+from supa_assets_tests.databases import new_database
 from supa_assets_tests.orchestration.project import Project, run_program
 
 PASSWORD = "s3cr3t p@ss/w:rd%41#ü"
@@ -63,8 +64,49 @@ def test_a_password_is_in_no_output_wherever_it_was_given(
     is_read = place not in ("URL", "wrong")
     assert (tmp_path / "migration-data" / "badges.json").exists() == is_read, done.stderr
     assert done.returncode != 0
-    outputs = [path for path in tmp_path.rglob("*") if path.is_file() and path not in given]
+    assert_secret(tmp_path, done.stdout + done.stderr, given)
+
+
+@pytest.mark.parametrize("place", ["URL", "percent-encoded", ".env", "wrong"])
+def test_a_targets_password_is_in_no_output_of_the_job_wherever_it_was_given(
+    project: Project, server: EmbeddedServer, keeper: str, tmp_path: Path, place: str
+) -> None:
+    exported = run_program("supa-assets", "export", "--skip-auth", folder=tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    (tmp_path / "restore.yaml").write_text("ops: {restore_tables: {config: {create: true}}}")
+    with new_database(server) as target:
+        target.execute(f"GRANT ALL ON SCHEMA public TO {keeper}")
+        where = f"127.0.0.1:{server.port}/{target.name}"
+        full = f"postgresql://{keeper}:{FORMS[1]}@{where}"
+        url: str | None = full
+        given: list[Path] = []
+        if place == "URL":
+            url = f"postgresql://{keeper}:{PASSWORD}@{where}"
+        elif place == ".env":
+            given = [tmp_path / ".env"]
+            given[0].write_text(f"SUPA_ASSETS_TARGET_URL='{full}'\n")
+            url = None
+        elif place == "wrong":
+            url = full.replace("@127", "x@127")
+        done = run_program(
+            *("dagster", "job", "execute", "-m", "supa_assets"),
+            *("-j", "restore_export", "-c", "restore.yaml"),
+            folder=tmp_path,
+            SUPA_ASSETS_AUTH="false",
+            SUPA_ASSETS_TARGET_URL=url,
+        )
+
+        is_written = place not in ("URL", "wrong")
+        assert (done.returncode == 0) == is_written, done.stderr
+        assert bool(target.fetch("SELECT relname FROM pg_stat_user_tables")) == is_written
+    assert_secret(tmp_path, done.stdout + done.stderr, given)
+
+
+def assert_secret(folder: Path, said: str, given: list[Path]) -> None:
+    """No form of the password was said, and none is in a file but for those that it was given in."""
+    outputs = [path for path in folder.rglob("*") if path.is_file() and path not in given]
+    assert outputs
     for form in FORMS:
-        assert form not in done.stdout + done.stderr
+        assert form not in said
         for path in outputs:
             assert form.encode() not in path.read_bytes(), path

@@ -18,6 +18,8 @@ ODD_NAMES = [
     "export_all",
     "export_nightly",
     "export_is_complete",
+    "restore_export",
+    "restore_tables",
     "metadata",
     "supabase",
     "supa_json_io_manager",

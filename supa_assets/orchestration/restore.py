@@ -1,0 +1,156 @@
+"""The job that loads an export into another database, so that a restore has its log and its counts in the UI.
+
+It is a job of one op, since a restore is one transaction; and no asset, since "Materialize all" must never write into a
+database. The target's URL comes from the environment alone: there is no field of the run's config for it, because that
+is stored and shown.
+"""
+
+# No `from __future__ import annotations` here: Dagster compares a context's annotation with the class itself.
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from supa_assets.errors import SettingsError
+from supa_assets.orchestration.failures import failures
+from supa_assets.restore.export_files import open_folder, select_entries
+from supa_assets.restore.progress import ProgressLines
+from supa_assets.restore.restore import RestoreResult, restore_export
+from supa_assets.restore.target import find_target
+from supa_assets.settings import TARGET_URL_VARIABLE, Settings
+
+__all__ = ["RESTORE_EXPORT", "RESTORE_STEP", "RestoreConfig", "build_restore_job"]
+
+RESTORE_EXPORT = "restore_export"
+RESTORE_STEP = "restore_tables"
+
+_LINE_INTERVAL_S = 10.0
+"""A line of the event log costs some milliseconds, and more over a network."""
+
+
+class RestoreConfig(dg.Config):
+    """The options of `supa-assets restore`, under their names but for `--yes`: in YAML that is no name, but true."""
+
+    folder: str | None = Field(
+        default=None, description="Folder of the export; the setting output where it isn't given."
+    )
+    tables: list[str] = Field(
+        default=[],
+        description="Restore these tables only: table, schema.table or the asset's name.",
+    )
+    create: bool = Field(
+        default=False,
+        description="Make missing schemas, types, sequences, tables and keys first. Policies, functions, triggers,"
+        " views and grants are not part of an export.",
+    )
+    dry_run: bool = Field(default=False, description="Check files and target; write nothing.")
+    into_source: bool = Field(
+        default=False,
+        description="Allow the target to be the database that the export came from; wants confirm_into_source, too.",
+    )
+    confirm_into_source: bool = Field(default=False, description="Confirm into_source.")
+
+
+def build_restore_job(settings: Settings) -> dg.JobDefinition:
+    """The job. It names its executor: the one of exports would fork a process for the step in mode multiprocess."""
+
+    @dg.op(
+        name=RESTORE_STEP,
+        description="Verify the files, check the target, then load all tables in one transaction.",
+        out=dg.Out(dg.Nothing),
+        tags={"dagster/kind": "postgres"},
+    )
+    def restore_tables(context: dg.OpExecutionContext, config: RestoreConfig) -> None:
+        with failures(tell=context.log.error):
+            result = _restore(config, settings, context.log)
+        for note in _notes(result):
+            context.log.warning(note)
+        context.log.info(_describe(result))
+        context.add_output_metadata(_as_metadata(result))
+
+    @dg.job(
+        name=RESTORE_EXPORT,
+        description=f"Load an export into the database that {TARGET_URL_VARIABLE} names, all of it or nothing. The"
+        " tables must be there and empty, or `create` makes them. Try `dry_run` first.",
+        executor_def=dg.in_process_executor,
+    )
+    def restore_job() -> None:
+        restore_tables()
+
+    return restore_job
+
+
+def _restore(config: RestoreConfig, settings: Settings, log: dg.DagsterLogManager) -> RestoreResult:
+    if config.into_source and not config.confirm_into_source:
+        raise SettingsError(
+            "into_source writes into the database that the export came from",
+            hint="set confirm_into_source as well if that is what you mean.",
+        )
+    storage, metadata = open_folder(Path(config.folder) if config.folder else settings.output)
+    entries = select_entries(metadata, config.tables)
+    lines = ProgressLines(entries, log.info, interval_s=_LINE_INTERVAL_S)
+    return restore_export(
+        storage,
+        find_target(settings),
+        named=config.tables,
+        creates=config.create,
+        is_dry_run=config.dry_run,
+        may_write_into_source=config.into_source,
+        on_progress=lines.show,
+    )
+
+
+def _notes(result: RestoreResult) -> list[str]:
+    unchecked = [
+        f'foreign key "{key.constraint}" of "{key.relation}" was not checked: {key.reason}'
+        for key in result.checked_keys
+        if key.orphan_count is None
+    ]
+    return [*unchecked, *result.notes]
+
+
+def _describe(result: RestoreResult) -> str:
+    row_count = sum(table.row_count for table in result.tables)
+    verb = "would restore" if result.is_dry_run else "restored"
+    return f"{verb} {len(result.tables)} tables, {row_count:,} rows to {_where(result)}"
+
+
+def _where(result: RestoreResult) -> str:
+    return f"{result.target.host}:{result.target.port}/{result.target.database}"
+
+
+_TABLE_SCHEMA = dg.TableSchema(
+    columns=[
+        dg.TableColumn("table", "string"),
+        dg.TableColumn("rows", "int"),
+        dg.TableColumn("bytes", "int"),
+        dg.TableColumn("seconds", "float"),
+    ]
+)
+
+
+def _as_metadata(result: RestoreResult) -> dict[str, Any]:
+    """What the UI shows of the step's output."""
+    records = [
+        dg.TableRecord(
+            {
+                "table": table.relation,
+                "rows": table.row_count,
+                "bytes": table.byte_count,
+                "seconds": round(table.duration_s, 3),
+            }
+        )
+        for table in result.tables
+    ]
+    checked = [key for key in result.checked_keys if key.orphan_count is not None]
+    lists = {"created": result.created, "notes": _notes(result)}
+    return {
+        "dagster/row_count": sum(table.row_count for table in result.tables),
+        "tables": dg.TableMetadataValue(records=records, schema=_TABLE_SCHEMA),
+        "target": _where(result),
+        "is_dry_run": result.is_dry_run,
+        "sequences": result.sequence_count,
+        "foreign_keys_checked_by_query": len(checked),
+        **{name: dg.MetadataValue.json(said) for name, said in lists.items() if said},
+    }
