@@ -26,9 +26,7 @@ def run(project: Project, *arguments: str, **environment: str | None) -> tuple[i
 
 
 def export(project: Project) -> None:
-    code, _, said = run(
-        project, "export", "--output-dir", str(project.output), SUPA_ASSETS_CHECKSUMS="true"
-    )
+    code, _, said = run(project, "export", "--output-dir", str(project.output), "--checksums")
     assert code == 0, said
 
 
