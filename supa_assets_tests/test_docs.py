@@ -32,7 +32,7 @@ PACKAGE = ROOT / "supa_assets"
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 OURS = [
-    *(DOCS / name for name in ("ARCHITECTURE.md", "FORMAT.md", "TYPES.md")),
+    *(DOCS / name for name in ("ARCHITECTURE.md", "FORMAT.md", "RESTORE.md", "TYPES.md")),
     *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((DOCS / "decisions").glob("*.md")),
 ]
@@ -447,6 +447,12 @@ def test_readme_names_every_command_and_help_says_what_each_option_does(
         assert option.help, option.name
         assert option.opts[0] in shown.output
     assert max(map(len, shown.output.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("name", ["restore", "prove"])
+def test_restore_names_every_option_of_its_commands(name: str) -> None:
+    for option in (p for p in commands.commands[name].params if isinstance(p, click.Option)):
+        assert f"`{option.opts[0]}" in read("RESTORE.md")
 
 
 @pytest.mark.parametrize("name", ["export"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,13 +17,14 @@ import pytest
 
 from supa_assets.demo.server import EmbeddedServer
 from supa_assets.orchestration.failures import explain_step_failure
-from supa_assets.orchestration.restore import RESTORE_EXPORT, RESTORE_STEP
+from supa_assets.orchestration.restore import RESTORE_EXPORT, RESTORE_STEP, RestoreConfig
 from supa_assets_tests.databases import Database
 from supa_assets_tests.orchestration.conftest import SCHEMA
 from supa_assets_tests.orchestration.project import Project, run_program
 from supa_assets_tests.orchestration.test_command_lines import make_checkout, refuse_connections
 from supa_assets_tests.orchestration.test_endings import wait_until
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "RESTORE.md"
 ROW_COUNTS = {
     "public.badges": 2,
     "public.event_logs": 15_000,
@@ -197,6 +199,18 @@ def test_launch_config_has_no_place_for_a_url(project: Project, target: Database
     assert set(fields) == {
         "folder", "tables", "create", "dry_run", "into_source", "confirm_into_source",
     }  # fmt: skip
+
+
+def test_the_documented_config_is_valid_and_names_every_field(
+    project: Project, target: Database, tmp_path: Path
+) -> None:
+    (config,) = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
+    job = project.definitions().resolve_job_def(RESTORE_EXPORT)
+
+    (tmp_path / "restore.yaml").write_text(config)
+    given = dg.config_from_files([str(tmp_path / "restore.yaml")])
+    dg.validate_run_config(job, given)
+    assert set(given["ops"][RESTORE_STEP]["config"]) == set(RestoreConfig.model_fields)
 
 
 @pytest.mark.parametrize(
