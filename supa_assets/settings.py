@@ -236,15 +236,10 @@ def load_settings(
         ) from None
 
 
-def find_target_url() -> str:
-    """Where `supa-assets restore` and the job of that name write to, of the environment or .env; else SettingsError."""
+def find_target_url() -> str | None:
+    """The database that restores write to, of the environment or .env."""
     url = os.environ.get(TARGET_URL_VARIABLE) or _from_dotenv(Path(".env")).get(TARGET_URL_VARIABLE)
-    if not url or not url.strip():
-        raise SettingsError(
-            "there is no target database",
-            hint=f"set {TARGET_URL_VARIABLE} to its connection string.",
-        )
-    return url.strip()
+    return (url or "").strip() or None
 
 
 def _explain_unknown(name: str) -> SettingsError:

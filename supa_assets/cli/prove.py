@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from supa_assets.export.metadata import SourceEntry
 from supa_assets.restore.export_files import open_folder
 from supa_assets.restore.prove import Proof, TableProof, prove_export
 from supa_assets.restore.target import find_target
-from supa_assets.settings import TARGET_URL_VARIABLE, load_settings
+from supa_assets.settings import TARGET_URL_VARIABLE, find_target_url, load_settings
 
 __all__ = ["prove"]
 
@@ -56,7 +55,7 @@ def prove(
     """
     settings = load_settings(output=folder)
     storage, _ = open_folder(settings.output)
-    wants_target = not files_only and bool(url or os.environ.get(TARGET_URL_VARIABLE))
+    wants_target = not files_only and bool(url or find_target_url())
     target = find_target(settings, url) if wants_target else None
     console = build_console(to_stderr=True)
     proof = prove_export(

@@ -169,9 +169,18 @@ class TargetDatabase:
 
 
 def find_target(settings: Settings, url: str | None = None) -> TargetDatabase:
-    """The database of `url`, else the one that the environment or .env names; connects to nothing."""
+    """The database of `url`, else the one that the environment or .env names; connects to nothing.
+
+    Raises SettingsError where neither names one.
+    """
+    url = url or find_target_url()
+    if url is None:
+        raise SettingsError(
+            "there is no target database",
+            hint=f"set {TARGET_URL_VARIABLE} to its connection string.",
+        )
     return TargetDatabase(
-        (url or find_target_url()).strip(),
+        url.strip(),
         connect_timeout_s=settings.connect_timeout_s,
         lock_timeout_s=settings.lock_timeout_s,
     )

@@ -71,6 +71,16 @@ def test_prove_as_json_exits_with_1_where_something_differs(
     assert {table["name"]: table["verdict"] for table in report["tables"]}["badges"] == "DIFFERS"
 
 
+def test_prove_takes_the_target_of_the_dotenv_file(project: Project, target: Database) -> None:
+    export(project)
+    dotenv = project.output.parent / ".env"
+    dotenv.write_text(f"SUPA_ASSETS_TARGET_URL={target.url}\n")
+    code, out, _ = run(project, "prove", str(project.output))
+    assert code == 1
+    assert '"public.organizations" is not in the target' in out
+    dotenv.unlink()
+
+
 def test_the_source_is_refused_unless_told_twice(project: Project) -> None:
     export(project)
     folder = str(project.output)
