@@ -78,21 +78,12 @@ class RangeFetcher:
     def _fetch_parts(
         self, reader: TableReader, range_: ChunkRange, row_count: int, parts: int
     ) -> Iterator[Chunk]:
-        if row_count == 1:
-            yield from self._fetch_row(reader, range_)
-            return
         rows = max(1, min(row_count // parts, row_count // 2))
         start = range_.start
         for border in reader.ask(compose_borders_by_row_count(range_, rows=rows)):
             yield from self.fetch(reader, ChunkRange(range_.relation, range_.key, start, border))
             start = border
         yield from self.fetch(reader, ChunkRange(range_.relation, range_.key, start, range_.end))
-
-    def _fetch_row(self, reader: TableReader, range_: ChunkRange) -> Iterator[Chunk]:
-        """A row that is large alone can't be cut: it passes whole, up to the server's limit."""
-        fetched = reader.fetch(compose_chunk(self._table, range_))
-        if fetched.chunk:
-            yield fetched.chunk
 
     def _explained(
         self, reader: TableReader, range_: ChunkRange, refused: psycopg.Error

@@ -192,7 +192,8 @@ def compose_chunk(
 ) -> sql.Composed:
     """One row of three columns: the rows' JSON joined by `,` and a newline, their number, the JSON's bytes.
 
-    The JSON is NULL where it would be more than `most_bytes`, so that no surprise reaches the client's memory.
+    The JSON is NULL where it would be more than `most_bytes`, so that no surprise reaches the client's memory; but a
+    single row can't be cut, and passes whole.
     The subselect's order is the aggregate's input order (manual, 9.21), since the transaction has no parallel workers.
     """
     return sql.SQL(
@@ -485,9 +486,9 @@ def _compose_line(table: PlannedTable) -> sql.Composable:
 def _compose_guard(most_bytes: int | None) -> sql.Composable:
     if most_bytes is None:
         return sql.SQL("data")
-    return sql.SQL("CASE WHEN pg_catalog.octet_length(data) <= {} THEN data END").format(
-        sql.Literal(most_bytes)
-    )
+    return sql.SQL(
+        "CASE WHEN pg_catalog.octet_length(data) <= {} OR row_count = 1 THEN data END"
+    ).format(sql.Literal(most_bytes))
 
 
 def _compose_ordered_rows(range_: ChunkRange) -> sql.Composable:
