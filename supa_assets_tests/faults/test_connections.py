@@ -20,7 +20,7 @@ from supa_assets_tests.faults.proxy import (
     truncate_after,
 )
 from supa_assets_tests.orchestration.conftest import SCHEMA
-from supa_assets_tests.orchestration.project import Project
+from supa_assets_tests.orchestration.project import Project, run_program
 
 _BEFORE_THE_LAST_TABLE = 150_000
 """Bytes that a connection has had in the middle of `event_logs`, which alone makes a megabyte."""
@@ -111,3 +111,53 @@ def test_a_server_killed_in_the_middle_fails_the_run_and_when_it_is_back_a_retry
     assert fragile.staged() == []
     fragile_server.start()
     assert fragile.run(instance).is_success
+
+
+RETRYING = """
+import contextlib
+
+import dagster as dg
+import psycopg
+import supa_assets
+from supa_assets.export.source import SourceSession
+
+stream, cut = SourceSession.stream, []
+
+
+def stream_once_cut(self, table):
+    if table.name == "profiles" and not cut:
+        cut.append(table.name)
+        with contextlib.suppress(psycopg.Error):
+            self.connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        with psycopg.connect({superuser_url!r}) as writer:
+            writer.execute("INSERT INTO profiles (organization_id) SELECT id FROM organizations LIMIT 1")
+    return stream(self, table)
+
+
+SourceSession.stream = stream_once_cut
+
+
+@dg.definitions
+def defs():
+    retrying = dg.define_asset_job("retrying", op_retry_policy=dg.RetryPolicy(max_retries=1))
+    return dg.Definitions.merge(supa_assets.defs(), dg.Definitions(jobs=[retrying]))
+"""
+
+
+def test_a_step_that_dagster_tries_again_reads_the_same_snapshot(
+    project: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "retrying.py").write_text(
+        RETRYING.replace("{superuser_url!r}", repr(project.superuser_url))
+    )
+    before = project.fetch("SELECT count(*) FROM profiles")
+    done = run_program(
+        "dagster", "job", "execute", "-f", "retrying.py", "-j", "retrying",
+        folder=tmp_path, SUPA_ASSETS_AUTH="false", SUPA_ASSETS_OUTPUT=str(project.output),
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "STEP_RESTARTED" in done.stderr
+    entries = project.entries()
+    assert len({entry.snapshot.id for entry in entries.values()}) == 1
+    assert [entries["profiles"].row_count] == before
