@@ -25,9 +25,6 @@ __all__ = ["Doctor", "Finding", "Level", "run_doctor"]
 
 Level = Literal["ok", "warning", "problem"]
 
-_CONNECTIONS_OF_AN_EXPORT = 3
-"""One holds the snapshot, two read."""
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -76,8 +73,9 @@ def _examine(doctor: Doctor, address: Address, settings: Settings) -> None:
         version = connection.info.parameter_status("server_version")
         doctor.note("ok", "server", f"PostgreSQL {version}")
         _check_tls(doctor, connection, address)
-        for check in (_check_role, _check_replica, _check_timeouts, _check_free_connections):
+        for check in (_check_role, _check_replica, _check_timeouts):
             check(doctor, found)
+        _check_free_connections(doctor, found, wanted=1 + settings.streams)
         with _as_finding(doctor, "pooler"):
             _check_pooler(doctor, connection, found, address, settings)
     with _as_finding(doctor, "tables"):
@@ -155,10 +153,11 @@ def _check_timeouts(doctor: Doctor, found: dict[str, Any]) -> None:
     )
 
 
-def _check_free_connections(doctor: Doctor, found: dict[str, Any]) -> None:
+def _check_free_connections(doctor: Doctor, found: dict[str, Any], *, wanted: int) -> None:
+    """One holds the snapshot, `streams` read."""
     free = found["free_connections"]
-    message = f"{free} more are free on the server, an export takes {_CONNECTIONS_OF_AN_EXPORT}"
-    if free >= _CONNECTIONS_OF_AN_EXPORT:
+    message = f"{free} more are free on the server, an export takes {wanted}"
+    if free >= wanted:
         doctor.note("ok", "connections", message)
     else:
         doctor.note(
