@@ -31,6 +31,7 @@ __all__ = [
     "fetch_query",
     "identify_source",
     "read_catalog",
+    "read_types",
 ]
 
 AUTH_TABLES = (("auth", "users"), ("auth", "identities"))
@@ -128,7 +129,7 @@ def read_catalog(
             )
             for row in relations
         ),
-        types=_read_types(connection, sorted(type_ids)),
+        types=read_types(connection, sorted(type_ids)),
     )
 
 
@@ -158,7 +159,8 @@ def _read_references(
     return references
 
 
-def _read_types(connection: psycopg.Connection[Any], type_ids: Sequence[int]) -> dict[int, Type]:
+def read_types(connection: psycopg.Connection[Any], type_ids: Sequence[int]) -> dict[int, Type]:
+    """These types, and all that they are made of, by oid."""
     types = {}
     for row in fetch_query(connection, "types.sql", type_ids=type_ids):
         row["field_names"] = tuple(row["field_names"])
@@ -213,14 +215,18 @@ def _require_schemas(connection: psycopg.Connection[Any], schemas: Sequence[str]
 
 
 @cache
-def _read_sql(file: str) -> LiteralString:
-    return resources.files("supa_assets.export").joinpath("sql").joinpath(file).read_text("utf-8")
+def _read_sql(package: str, file: str) -> LiteralString:
+    return resources.files(package).joinpath("sql").joinpath(file).read_text("utf-8")
 
 
 def fetch_query(
-    connection: psycopg.Connection[Any], file: str, **parameters: object
+    connection: psycopg.Connection[Any],
+    file: str,
+    *,
+    package: str = "supa_assets.export",
+    **parameters: object,
 ) -> list[dict[str, Any]]:
-    """Rows of a query in `sql/`; the file is part of the package, hence as trusted as a literal."""
+    """Rows of a query in the package's `sql/`; the file is part of it, hence as trusted as a literal."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(_read_sql(file), parameters)
+        cursor.execute(_read_sql(package, file), parameters)
         return cursor.fetchall()

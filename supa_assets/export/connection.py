@@ -440,9 +440,8 @@ def explain_query_error(
     Only the primary message is taken: DETAIL and CONTEXT may quote rows.
     """
     said = address.redact(error.diag.message_primary or " ".join(str(error).split()))
-    if isinstance(
-        error, errors.ProtocolViolation
-    ):  # a pooler's own word, before it has a server for the connection
+    if isinstance(error, errors.ProtocolViolation):
+        # A pooler's own word, before it has a server for the connection.
         return explain_connection_error(error, address)
     if isinstance(error, errors.InsufficientPrivilege):
         return _explain_missing_privilege(said, relation, role or address.user() or "postgres")

@@ -31,23 +31,15 @@ from supa_assets.settings import Settings
 __all__ = ["SnapshotHold", "SourceDatabase", "SourceSession"]
 
 
-class SnapshotHold:
-    """A connection that keeps an exported snapshot alive. The snapshot can be joined as long as this is open."""
+class _InSnapshot:
+    """A connection whose transaction is in the snapshot, and what it tells of its server."""
 
     def __init__(
-        self,
-        connection: psycopg.Connection[Any],
-        snapshot: SnapshotEntry,
-        address: Address,
-        tables: Sequence[PlannedTable],
-        unlocked: Mapping[RelationName, psycopg.Error],
+        self, connection: psycopg.Connection[Any], snapshot: SnapshotEntry, address: Address
     ) -> None:
         self.connection = connection
         self.snapshot = snapshot
         self.address = address
-        self.locked = [t for t in tables if (t.schema_name, t.table) not in unlocked]
-        self.unlocked = unlocked
-        """Tables that should have been locked and could not be, with the server's reason."""
 
     @cached_property
     def source(self) -> SourceEntry:
@@ -58,6 +50,28 @@ class SnapshotHold:
     def server(self) -> ServerEntry:
         """The server's version, as the connection told it."""
         return _server_of(self.connection)
+
+    @property
+    def session_settings(self) -> dict[str, str]:
+        """The pinned settings that the text of values depends on."""
+        return dict(SESSION_SETTINGS)
+
+
+class SnapshotHold(_InSnapshot):
+    """A connection that keeps an exported snapshot alive. The snapshot can be joined as long as this is open."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        snapshot: SnapshotEntry,
+        address: Address,
+        tables: Sequence[PlannedTable],
+        unlocked: Mapping[RelationName, psycopg.Error],
+    ) -> None:
+        super().__init__(connection, snapshot, address)
+        self.locked = [t for t in tables if (t.schema_name, t.table) not in unlocked]
+        self.unlocked = unlocked
+        """Tables that should have been locked and could not be, with the server's reason."""
 
     def check(self) -> None:
         """Ask the server whether the transaction still lives; raises SourceError where it doesn't.
@@ -74,7 +88,7 @@ class SnapshotHold:
             ) from None
 
 
-class SourceSession:
+class SourceSession(_InSnapshot):
     """Connections on one snapshot, each in one transaction; streams one table at a time.
 
     The first is there from the start, the others are opened for the first table that is large enough for them.
@@ -90,31 +104,14 @@ class SourceSession:
         settings: Settings,
     ) -> None:
         """`open_another` gives None where the server takes no further connection."""
-        self.connection = connection
+        super().__init__(connection, snapshot, address)
         self._open_another = open_another
         self._others: list[psycopg.Connection[Any]] = []
-        self.snapshot = snapshot
-        self.address = address
         self.settings = settings
-
-    @cached_property
-    def source(self) -> SourceEntry:
-        """Which database this is, with its server's own identifier where the role may ask."""
-        return identify_source(self.connection, self.address.describe())
-
-    @property
-    def server(self) -> ServerEntry:
-        """The server's version, as the connection told it."""
-        return _server_of(self.connection)
 
     def is_usable(self) -> bool:
         """Whether the transaction takes another statement: not after an error, a cancel or a lost connection."""
         return _is_usable(self.connection)
-
-    @property
-    def session_settings(self) -> dict[str, str]:
-        """The pinned settings that the text of values depends on."""
-        return dict(SESSION_SETTINGS)
 
     def stream(self, table: PlannedTable) -> TableStream:
         """The table's rows as chunks; nothing is read before the stream is iterated."""

@@ -30,7 +30,6 @@ from dagster._core.events import DagsterEvent, EngineEventData
 
 from supa_assets.errors import SupaAssetsError
 from supa_assets.export.checksum import with_checksums
-from supa_assets.export.connection import SESSION_SETTINGS
 from supa_assets.export.export_log import ExportLog
 from supa_assets.export.plan import ExportPlan
 from supa_assets.export.preflight import Preflight, explain_plain_text, preflight
@@ -248,19 +247,19 @@ class OneSnapshotExecutor(dg.Executor):
         whole = run.steps.whole()
         if not whole:
             return 0
+        findings = run.found.findings()
+        if run.database.settings.checksums:
+            tables = [run.found.tables[name] for name in whole]
+            findings = with_checksums(run.hold, findings, tables)
         metadata = publish_run(
             run.storage,
             run_id=run.run_id,
             source=run.hold.source,
             server=run.hold.server,
-            session=SESSION_SETTINGS,
+            session=run.hold.session_settings,
             replaces_all=run.is_whole and set(whole) == run.steps.tables(),
             tables=whole,
-            findings=with_checksums(
-                run.hold, run.found.findings(), [run.found.tables[name] for name in whole]
-            )
-            if run.database.settings.checksums
-            else run.found.findings(),
+            findings=findings,
         )
         is_judged = EXPORT_ASSET in run.steps.succeeded and set(whole) == run.steps.tables()
         if not is_judged:

@@ -6,13 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import psycopg
 from psycopg import errors, sql
-from psycopg.rows import dict_row
 
 from supa_assets.errors import (
     PermissionDenied,
@@ -21,7 +19,7 @@ from supa_assets.errors import (
     SupaAssetsError,
     TargetError,
 )
-from supa_assets.export.catalog import Column, Type, fetch_query, identify_source
+from supa_assets.export.catalog import Column, Type, fetch_query, identify_source, read_types
 from supa_assets.export.connection import Address, connect, parse_url, pin_session
 from supa_assets.export.metadata import ServerEntry, SourceEntry, TableEntry
 from supa_assets.export.read_structure import read_structure
@@ -33,9 +31,6 @@ from supa_assets.settings import (
     Settings,
     find_target_url,
 )
-
-if TYPE_CHECKING:
-    from typing_extensions import LiteralString
 
 __all__ = [
     "ForeignKey",
@@ -205,38 +200,17 @@ def read_target(connection: psycopg.Connection[Any], entries: Mapping[str, Table
     for row in fetch_restore_query(connection, "triggers.sql", relation_ids=ids):
         tables[row.pop("relation_id")].triggers.append(Trigger(**row))
     by_name = {names[t.schema_name, t.table_name]: t for t in tables.values()}
+    type_ids = sorted({column.type_id for t in tables.values() for column in t.columns.values()})
     relations = {name: (t.schema_name, t.table_name) for name, t in by_name.items()}
     return Target(
         tables={name: by_name[name] for name in entries if name in by_name},
-        types=_read_types(connection, tables),
+        types=read_types(connection, type_ids),
         structure=read_structure(connection, relations),
     )
 
 
-def _read_types(
-    connection: psycopg.Connection[Any], tables: Mapping[int, TargetTable]
-) -> dict[int, Type]:
-    type_ids = {column.type_id for table in tables.values() for column in table.columns.values()}
-    types = {}
-    for row in fetch_query(connection, "types.sql", type_ids=sorted(type_ids)):
-        row["field_names"] = tuple(row["field_names"])
-        row["field_type_ids"] = tuple(row["field_type_ids"])
-        types[row["type_id"]] = Type(**row)
-    return types
-
-
-@cache
-def _read_sql(file: str) -> LiteralString:
-    return resources.files("supa_assets.restore").joinpath("sql").joinpath(file).read_text("utf-8")
-
-
-def fetch_restore_query(
-    connection: psycopg.Connection[Any], file: str, **parameters: object
-) -> list[dict[str, Any]]:
-    """Rows of a query in `restore/sql/`."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(_read_sql(file), parameters)
-        return cursor.fetchall()
+fetch_restore_query = partial(fetch_query, package="supa_assets.restore")
+"""Rows of a query in `restore/sql/`."""
 
 
 _NOTHING_WRITTEN = "nothing was written."
