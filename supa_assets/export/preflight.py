@@ -328,7 +328,7 @@ class _Comparison:
 def _compare(loaded: PlannedTable, fresh: PlannedTable) -> Iterator[DriftEntry]:
     types, found = ({c.entry.name: c.entry.type for c in t.columns} for t in (loaded, fresh))
     where = {"schema_": fresh.schema_name, "table": fresh.table}
-    for column in types.keys() | found.keys():
+    for column in types | found:
         before, now = types.get(column), found.get(column)
         if before == now:
             continue
