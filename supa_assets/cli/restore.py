@@ -118,27 +118,20 @@ def _print_result(result: RestoreResult, folder: Path, elapsed_s: float) -> None
         ],
         right="lrrr",
     )
-    rows = sum(table.row_count for table in result.tables)
-    where = f"{result.target.host}:{result.target.port}/{result.target.database}"
     verb = "would restore" if result.is_dry_run else "restored"
     out.print(
-        f'\n{verb} {len(result.tables)} tables, {format_count(rows)} rows from "{folder}" to {where} in'
-        f" {format_seconds(elapsed_s)}; {result.sequence_count} sequences"
+        f'\n{verb} {len(result.tables)} tables, {format_count(result.row_count)} rows from "{folder}" to'
+        f" {result.describe_target()} in {format_seconds(elapsed_s)}; {result.sequence_count} sequences"
         f" {'would be ' if result.is_dry_run else ''}set",
         soft_wrap=True,
     )
     if result.created:
         out.print(f"created: {', '.join(result.created)}", soft_wrap=True)
     if result.checked_keys:
-        unchecked = [key for key in result.checked_keys if key.orphan_count is None]
-        count = len(result.checked_keys) - len(unchecked)
-        out.print(f"{count} foreign keys checked by query: all hold", soft_wrap=True)
-        for key in unchecked:
-            out.print(
-                f'note: foreign key "{key.constraint}" of "{key.relation}" was not checked: {key.reason}',
-                soft_wrap=True,
-            )
-    for note in result.notes:
+        out.print(
+            f"{result.held_key_count} foreign keys checked by query: all hold", soft_wrap=True
+        )
+    for note in result.list_notes():
         out.print(f"note: {note}", soft_wrap=True)
     if not result.is_dry_run:
         out.print(f"prove it: supa-assets prove {folder}", soft_wrap=True)

@@ -64,7 +64,7 @@ def build_restore_job(settings: Settings) -> dg.JobDefinition:
     def restore_tables(context: dg.OpExecutionContext, config: RestoreConfig) -> None:
         with failures(tell=context.log.error):
             result = _restore(config, settings, context.log)
-        for note in _notes(result):
+        for note in result.list_notes():
             context.log.warning(note)
         context.log.info(_describe(result))
         context.add_output_metadata(_as_metadata(result))
@@ -101,23 +101,9 @@ def _restore(config: RestoreConfig, settings: Settings, log: dg.DagsterLogManage
     )
 
 
-def _notes(result: RestoreResult) -> list[str]:
-    unchecked = [
-        f'foreign key "{key.constraint}" of "{key.relation}" was not checked: {key.reason}'
-        for key in result.checked_keys
-        if key.orphan_count is None
-    ]
-    return [*unchecked, *result.notes]
-
-
 def _describe(result: RestoreResult) -> str:
-    row_count = sum(table.row_count for table in result.tables)
     verb = "would restore" if result.is_dry_run else "restored"
-    return f"{verb} {len(result.tables)} tables, {row_count:,} rows to {_where(result)}"
-
-
-def _where(result: RestoreResult) -> str:
-    return f"{result.target.host}:{result.target.port}/{result.target.database}"
+    return f"{verb} {len(result.tables)} tables, {result.row_count:,} rows to {result.describe_target()}"
 
 
 _TABLE_SCHEMA = dg.TableSchema(
@@ -143,14 +129,13 @@ def _as_metadata(result: RestoreResult) -> dict[str, Any]:
         )
         for table in result.tables
     ]
-    checked = [key for key in result.checked_keys if key.orphan_count is not None]
-    lists = {"created": result.created, "notes": _notes(result)}
+    lists = {"created": result.created, "notes": result.list_notes()}
     return {
-        "dagster/row_count": sum(table.row_count for table in result.tables),
+        "dagster/row_count": result.row_count,
         "tables": dg.TableMetadataValue(records=records, schema=_TABLE_SCHEMA),
-        "target": _where(result),
+        "target": result.describe_target(),
         "is_dry_run": result.is_dry_run,
         "sequences": result.sequence_count,
-        "foreign_keys_checked_by_query": len(checked),
+        "foreign_keys_checked_by_query": result.held_key_count,
         **{name: dg.MetadataValue.json(said) for name, said in lists.items() if said},
     }

@@ -59,6 +59,27 @@ class RestoreResult:
     notes: list[str]
     """What a person should know, though it kept nothing from being loaded."""
 
+    @property
+    def row_count(self) -> int:
+        return sum(table.row_count for table in self.tables)
+
+    @property
+    def held_key_count(self) -> int:
+        """Foreign keys that a query could check; they all hold, or the restore had failed."""
+        return sum(key.orphan_count is not None for key in self.checked_keys)
+
+    def describe_target(self) -> str:
+        return f"{self.target.host}:{self.target.port}/{self.target.database}"
+
+    def list_notes(self) -> list[str]:
+        """Foreign keys that no query could check, then the notes."""
+        unchecked = [
+            f'foreign key "{key.constraint}" of "{key.relation}" was not checked: {key.reason}'
+            for key in self.checked_keys
+            if key.orphan_count is None
+        ]
+        return [*unchecked, *self.notes]
+
 
 def restore_export(
     storage: Storage,
