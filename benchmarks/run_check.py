@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from supa_assets.export.metadata import TableEntry
-from supa_assets.export.storage import LocalFolder
-from supa_assets.export.verify import verify_table
+from supa_assets.files.local_folder import LocalFolder
+from supa_assets.files.metadata import TableEntry
+from supa_assets.files.verify import verify_table
 
 folder = Path(sys.argv[1])
 entry = TableEntry.model_validate_json((folder / "readings.entry").read_bytes())

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from supa_assets.export.source import SourceDatabase
-from supa_assets.export.storage import LocalFolder
 from supa_assets.export.write import write_table
+from supa_assets.files.local_folder import LocalFolder
 from supa_assets.settings import Settings
 
 url, folder, streams, order = sys.argv[1:]

@@ -2,7 +2,7 @@
 
 One root, and a child for each thing that an operator would have to do next. A message is lower case, has names in
 double quotes and says what was expected and what was found; the hint names the fix. No message ever holds a credential:
-what comes from libpq passes through `supa_assets.export.connection` first.
+what comes from libpq passes through `supa_assets.server.address` first.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 import pytest
 
 from supa_assets.demo.server import EmbeddedServer
-from supa_assets_tests.databases import Database, new_database
-from supa_assets_tests.servers import DebianServer, Server
+from supa_assets_tests.support.databases import Database, new_database
+from supa_assets_tests.support.servers import DebianServer, Server
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,7 +11,7 @@ import pytest
 
 from supa_assets.errors import SettingsError
 from supa_assets.settings import Settings, load_settings
-from supa_assets_tests.databases import Database
+from supa_assets_tests.support.databases import Database
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "CONFIGURATION.md"
 

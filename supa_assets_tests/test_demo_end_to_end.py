@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from supa_assets.demo.server import EmbeddedServer, binaries
-from supa_assets.export.metadata import ColumnEntry, ExportMetadata, TableEntry
+from supa_assets.files.metadata import ColumnEntry, ExportMetadata, TableEntry
 from supa_assets.orchestration.export_metadata import EXPORT_ASSET
 
 REPOSITORY = Path(__file__).parents[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import shutil
@@ -18,14 +17,16 @@ import pytest
 from click.testing import CliRunner
 from pydantic import BaseModel
 
-from supa_assets.cli.main import commands
+from supa_assets.cli.main import COMMANDS, commands
 from supa_assets.demo.server import EmbeddedServer, binaries
-from supa_assets.export import encoding, export_log, metadata, structure
-from supa_assets.export.connection import SESSION_SETTINGS
-from supa_assets.export.publish import publish_run
-from supa_assets.export.storage import LocalFolder
 from supa_assets.export.write import write_table
-from supa_assets_tests.databases import Database, new_database
+from supa_assets.files import export_log, metadata, structure
+from supa_assets.files.local_folder import LocalFolder
+from supa_assets.files.publish import publish_run
+from supa_assets.plan import encoding
+from supa_assets.server.connection import SESSION_SETTINGS
+from supa_assets_tests.support.code import imports
+from supa_assets_tests.support.databases import Database, new_database
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "supa_assets"
@@ -329,56 +330,6 @@ def test_architecture_gives_a_reason_for_every_dependency() -> None:
     assert sorted(named) == sorted(set(listed) - {"setuptools"})
 
 
-def imports(file: Path, *, at_run_time: bool = False) -> set[str]:
-    """Modules that the file imports; `at_run_time` leaves out what stands in functions and under TYPE_CHECKING."""
-    found: set[str] = set()
-
-    def look(nodes: list[ast.stmt]) -> None:
-        for node in nodes:
-            if isinstance(node, ast.Import):
-                found.update(alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                found.add(node.module or "")
-            elif at_run_time and isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-                continue
-            elif (
-                isinstance(node, ast.If) and at_run_time and "TYPE_CHECKING" in ast.dump(node.test)
-            ):
-                look(node.orelse)
-            else:
-                look([child for child in ast.walk(node) if isinstance(child, ast.stmt)][1:])
-
-    look(ast.parse(file.read_text(encoding="utf-8")).body)
-    return found
-
-
-TOP = ("errors", "naming", "schema_classes", "settings")
-ROOMS = {
-    "export": ({*TOP, "export"}, {"dagster", "click", "rich"}),
-    "restore": ({*TOP, "export", "restore"}, {"dagster", "click", "rich"}),
-    "orchestration": ({*TOP, "export", "restore", "orchestration"}, {"psycopg", "rich"}),
-    "demo": ({"errors", "demo"}, {"dagster", "click", "rich"}),
-}
-
-
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_what_architecture_allows(room: str) -> None:
-    allowed, forbidden = ROOMS[room]
-    for file in (PACKAGE / room).rglob("*.py"):
-        for module in imports(file):
-            parts = module.split(".")
-            assert parts[0] not in forbidden, (file.name, module)
-            if parts[0] == "supa_assets":
-                assert parts[1] in allowed, (file.name, module)
-
-
-def test_the_command_line_imports_dagster_and_the_demo_late() -> None:
-    for file in (PACKAGE / "cli").glob("*.py"):
-        early = imports(file, at_run_time=True)
-        late = ("dagster", "supa_assets.orchestration", "supa_assets.demo", "psycopg")
-        assert [module for module in early if module.startswith(late)] == []
-
-
 def test_the_page_on_private_names_has_every_private_name() -> None:
     page = read("decisions/dagsters-private-names.md")
     for file in (PACKAGE / "orchestration").glob("*.py"):
@@ -430,8 +381,14 @@ def test_no_line_of_prose_is_longer_than_120_characters(page: Path) -> None:
 # The command line
 
 
+def command_of(name: str) -> click.Command:
+    command = commands.get_command(click.Context(commands), name)
+    assert command is not None
+    return command
+
+
 def every_command() -> list[tuple[str, click.Command]]:
-    return sorted(commands.commands.items())
+    return [(name, command_of(name)) for name in COMMANDS]
 
 
 @pytest.mark.parametrize(("name", "command"), every_command(), ids=str)
@@ -451,12 +408,12 @@ def test_readme_names_every_command_and_help_says_what_each_option_does(
 
 @pytest.mark.parametrize("name", ["restore", "prove"])
 def test_restore_names_every_option_of_its_commands(name: str) -> None:
-    for option in (p for p in commands.commands[name].params if isinstance(p, click.Option)):
+    for option in (p for p in command_of(name).params if isinstance(p, click.Option)):
         assert f"`{option.opts[0]}" in read("RESTORE.md")
 
 
 @pytest.mark.parametrize("name", ["export"])
 def test_readme_names_every_option_of_the_main_command(name: str) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for option in (p for p in commands.commands[name].params if isinstance(p, click.Option)):
+    for option in (p for p in command_of(name).params if isinstance(p, click.Option)):
         assert option.opts[0] in readme

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from supa_assets.cli.options import output_dir_option
 from supa_assets.cli.report import build_console
 from supa_assets.export.known_plan import read_or_recall_plan
-from supa_assets.export.selection import select_tables
+from supa_assets.plan.selection import select_tables
 from supa_assets.settings import DATABASE_URL_VARIABLE, Settings
 
 __all__ = ["demo"]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from supa_assets.cli.findings import print_holes, print_not_exported, print_preflight
+from supa_assets.cli.findings import print_holes, print_not_exported
 from supa_assets.cli.options import output_dir_option
+from supa_assets.cli.preflight import print_preflight
 from supa_assets.cli.progress import ProgressDisplay
 from supa_assets.cli.report import (
     build_console,
@@ -22,12 +23,12 @@ from supa_assets.cli.report import (
 )
 from supa_assets.cli.tables import print_plan, tell_if_recalled
 from supa_assets.export.consistency import judge_published
-from supa_assets.export.export_log import LOG_FILE
 from supa_assets.export.known_plan import read_or_recall_plan
-from supa_assets.export.plan import ExportPlan
-from supa_assets.export.publish import read_metadata
-from supa_assets.export.selection import Selection, select_tables
-from supa_assets.export.storage import LocalFolder
+from supa_assets.files.export_log import LOG_FILE
+from supa_assets.files.local_folder import LocalFolder
+from supa_assets.files.publish import read_metadata
+from supa_assets.plan.export_plan import ExportPlan
+from supa_assets.plan.selection import Selection, select_tables
 from supa_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:

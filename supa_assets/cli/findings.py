@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from supa_assets.cli.report import build_console, format_number_of
-from supa_assets.export.holes import describe_holes, list_holes
-from supa_assets.export.metadata import NotExportedEntry, NotIncludedEntry, TableEntry
-from supa_assets.export.plan import ExportPlan, PlannedTable
-from supa_assets.export.preflight import explain_plain_text, preflight
-from supa_assets.export.source import SourceDatabase
-from supa_assets.settings import Settings
+from supa_assets.files.holes import describe_holes, list_holes
+from supa_assets.files.metadata import NotExportedEntry, NotIncludedEntry, TableEntry
 
-__all__ = ["print_holes", "print_not_exported", "print_preflight"]
+__all__ = ["print_holes", "print_not_exported"]
 
 _MOST_NAMED = 8
-
-
-def print_preflight(settings: Settings, plan: ExportPlan, selected: Sequence[PlannedTable]) -> bool:
-    """Look at the database as a run would before its first row, tell what it found; whether all can be read."""
-    with SourceDatabase(settings).hold_snapshot() as hold:
-        found = preflight(hold, plan, settings, selected={table.name for table in selected})
-        warning = explain_plain_text(hold.connection, hold.address)
-    print_not_exported(found.relations, found.not_included)
-    err = build_console(to_stderr=True)
-    if warning:
-        err.print(f"warning: {warning}", soft_wrap=True)
-    for refusal in found.refusals.values():
-        err.print(f"error: {refusal.error()}", soft_wrap=True)
-    return not found.refusals
 
 
 def print_not_exported(

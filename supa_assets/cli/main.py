@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import signal
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from typing import NoReturn
 
 import click
 
-from supa_assets.cli.demo import demo
-from supa_assets.cli.doctor import doctor
-from supa_assets.cli.export import export
-from supa_assets.cli.prove import prove
-from supa_assets.cli.restore import restore
-from supa_assets.cli.tables import tables
-from supa_assets.cli.verify import verify
 from supa_assets.errors import SupaAssetsError
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "commands", "main"]
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells count it."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+COMMANDS = ("demo", "doctor", "export", "prove", "restore", "tables", "verify")
+
+
+class _LateCommands(click.Group):
+    """Imports a command when it is asked for: `verify` reads files alone, and starts without psycopg."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"supa_assets.cli.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(
+    cls=_LateCommands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(version("supa-assets"), prog_name="supa-assets")
 def commands() -> None:
     """Export every row of a Supabase database to JSON files, and prove it.
@@ -40,15 +53,6 @@ def commands() -> None:
 
     Without a database at hand, `supa-assets demo` shows it all on a PostgreSQL of its own.
     """  # noqa: D301 - click wants the backspace itself
-
-
-commands.add_command(export)
-commands.add_command(tables)
-commands.add_command(verify)
-commands.add_command(restore)
-commands.add_command(prove)
-commands.add_command(doctor)
-commands.add_command(demo)
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.text import Text
 
 from supa_assets.cli.report import build_console, format_bytes, format_number_of
-from supa_assets.export.export_log import LogEvent, follow_log
+from supa_assets.files.export_log import LogEvent, follow_log
 
 __all__ = ["ProgressDisplay"]
 

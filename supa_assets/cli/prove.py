@@ -10,7 +10,7 @@ import click
 
 from supa_assets.cli.report import build_console, format_count, print_columns
 from supa_assets.cli.restore import folder_argument
-from supa_assets.export.metadata import SourceEntry
+from supa_assets.files.metadata import SourceEntry
 from supa_assets.restore.export_files import open_folder
 from supa_assets.restore.prove import Proof, TableProof, prove_export
 from supa_assets.restore.target import find_target

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import click
 
 from supa_assets.cli.report import build_console, format_bytes, format_number_of, print_columns
-from supa_assets.export.chunks import guess_strategy
 from supa_assets.export.known_plan import KnownPlan, read_or_recall_plan
-from supa_assets.export.plan import ExportPlan, PlannedTable
+from supa_assets.plan.export_plan import ExportPlan, PlannedTable
 from supa_assets.settings import Settings, load_settings
+from supa_assets.stream.chunks import guess_strategy
 
 __all__ = ["print_plan", "tables", "tell_if_recalled"]
 

@@ -10,9 +10,9 @@ import click
 from supa_assets.cli.findings import print_holes
 from supa_assets.cli.report import build_console, format_bytes, format_number_of
 from supa_assets.errors import ExportFault
-from supa_assets.export.publish import read_metadata
-from supa_assets.export.storage import LocalFolder
-from supa_assets.export.verify import verify_export
+from supa_assets.files.local_folder import LocalFolder
+from supa_assets.files.publish import read_metadata
+from supa_assets.files.verify import verify_export
 from supa_assets.settings import load_settings
 
 __all__ = ["verify"]

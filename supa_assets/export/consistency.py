@@ -6,16 +6,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from supa_assets.export.holes import FoundHole, describe_holes, list_holes
-from supa_assets.export.metadata import (
+from supa_assets.files.holes import FoundHole, describe_holes, list_holes
+from supa_assets.files.metadata import (
     ExportMetadata,
     NotExportedEntry,
     NotExportedReason,
     SnapshotUse,
     TableEntry,
 )
-from supa_assets.export.plan import ExportPlan
-from supa_assets.export.publish import list_snapshots
+from supa_assets.files.publish import list_snapshots
+from supa_assets.plan.export_plan import ExportPlan
 
 __all__ = ["Consistency", "MissingTable", "judge_export", "judge_published"]
 

@@ -14,11 +14,13 @@ from typing import Any, Literal
 import psycopg
 
 from supa_assets.errors import SettingsError, SupaAssetsError
-from supa_assets.export.catalog import fetch_query
-from supa_assets.export.connection import Address, connect, explain_query_error, parse_url
-from supa_assets.export.plan import ExportPlan
 from supa_assets.export.preflight import Preflight, explain_plain_text, preflight
 from supa_assets.export.source import SourceDatabase
+from supa_assets.plan.export_plan import ExportPlan
+from supa_assets.server.address import Address, parse_url
+from supa_assets.server.catalog import fetch_query
+from supa_assets.server.connection import connect
+from supa_assets.server.explain import explain_query_error
 from supa_assets.settings import Settings
 
 __all__ = ["Doctor", "Finding", "Level", "run_doctor"]

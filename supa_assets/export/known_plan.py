@@ -11,8 +11,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from supa_assets.errors import OutputError, SourceError
-from supa_assets.export.plan import ExportPlan
 from supa_assets.export.source import SourceDatabase
+from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.settings import Settings
 
 __all__ = ["KnownPlan", "read_or_recall_plan"]

@@ -19,10 +19,11 @@ import psycopg
 from psycopg import errors, sql
 
 from supa_assets.errors import SourceError
-from supa_assets.export.catalog import fetch_query
-from supa_assets.export.connection import Address, lift_timeouts
-from supa_assets.export.plan import PlannedTable
 from supa_assets.naming import RelationName
+from supa_assets.plan.export_plan import PlannedTable
+from supa_assets.server.address import Address
+from supa_assets.server.catalog import fetch_query
+from supa_assets.server.connection import lift_timeouts
 
 __all__ = ["explain_lock_failure", "lock_tables"]
 

@@ -6,31 +6,37 @@ planned anew from it: what the loaded definitions say may be hours old, and what
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg import errors
 from pydantic import BaseModel, ConfigDict
 
-from supa_assets.errors import PermissionDenied, SchemaChanged, SourceError, SupaAssetsError
-from supa_assets.export.catalog import AUTH_TABLES, fetch_query, read_catalog
-from supa_assets.export.connection import Address, explain_query_error
+from supa_assets.errors import SourceError
 from supa_assets.export.locks import explain_lock_failure
-from supa_assets.export.metadata import (
+from supa_assets.export.refusals import (
+    Refusal,
+    refuse_all,
+    refuse_filtered,
+    refuse_missing,
+    refuse_unprivileged,
+)
+from supa_assets.export.survey import Relation, Survey, survey
+from supa_assets.files.metadata import (
     DriftEntry,
     NotExportedEntry,
     NotExportedReason,
     NotIncludedEntry,
-    RelationKind,
 )
-from supa_assets.export.plan import ExportPlan, PlannedTable, plan_export
-from supa_assets.export.publish import Findings
-from supa_assets.export.read_structure import read_structure
-from supa_assets.export.structure import StructureEntry
+from supa_assets.files.publish import Findings
+from supa_assets.files.structure import StructureEntry
 from supa_assets.naming import RelationName
+from supa_assets.plan.export_plan import ExportPlan, PlannedTable, plan_export
 from supa_assets.schema_classes import SchemaClass, classify_schema
+from supa_assets.server.address import Address
+from supa_assets.server.catalog import AUTH_TABLES, read_catalog
+from supa_assets.server.explain import explain_query_error
+from supa_assets.server.structure import read_structure
 from supa_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,60 +53,6 @@ __all__ = [
     "renew",
     "survey",
 ]
-
-_MOST_NAMED = 20
-
-
-@dataclass(frozen=True)
-class Relation:
-    """One relation, and what the exporting role may do with it."""
-
-    schema_name: str
-    name: str
-    kind: RelationKind
-    extension: str | None
-    has_usage: bool
-    """Of its schema."""
-    has_select: bool
-    has_hidden_rows: bool
-    """Row-level security counts for the role: with row_security=off the server refuses to read at all."""
-    is_forced: bool
-    """The role owns it, and FORCE ROW LEVEL SECURITY counts for owners, too."""
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What the database holds, as the role sees it."""
-
-    role: str
-    relations: Mapping[RelationName, Relation]
-    not_included: NotIncludedEntry
-
-
-class Refusal(BaseModel):
-    """Why a table can't be read in this run; `error` gives it as it is raised."""
-
-    model_config = ConfigDict(frozen=True)
-
-    reason: NotExportedReason | None
-    """None where the relation is no longer there."""
-    message: str
-    hint: str
-    relation: str
-    role: str
-    grants: tuple[str, ...] = ()
-
-    def error(self) -> SupaAssetsError:
-        """The error of this table's own step."""
-        return _ERRORS[self.reason](self.message, hint=self.hint, relation=self.relation)
-
-
-_ERRORS: Mapping[NotExportedReason | None, type[SupaAssetsError]] = {
-    None: SchemaChanged,
-    "no privilege": PermissionDenied,
-    "row-level security": PermissionDenied,
-    "locked": SourceError,
-}
 
 
 class Preflight(BaseModel):
@@ -139,20 +91,7 @@ class Preflight(BaseModel):
 
     def refuse(self) -> None:
         """Raise one error for all tables that can't be read, with all that would mend it; none, no error."""
-        refusals = list(self.refusals.values())
-        if len(refusals) == 1:
-            raise refusals[0].error()
-        if not refusals:
-            return
-        said = "; ".join(refusal.message for refusal in refusals[:_MOST_NAMED])
-        if len(refusals) > _MOST_NAMED:
-            said += f"; and {len(refusals) - _MOST_NAMED} more"
-        kinds = {_ERRORS[refusal.reason] for refusal in refusals}
-        error = kinds.pop() if len(kinds) == 1 else SupaAssetsError
-        raise error(
-            f"{len(refusals)} of {len(self.tables) + len(refusals)} tables can't be exported: {said}",
-            hint=" ".join(_hints_of_all(refusals)),
-        )
+        refuse_all(list(self.refusals.values()), table_count=len(self.tables) + len(self.refusals))
 
 
 def preflight(
@@ -189,41 +128,6 @@ def explain_plain_text(connection: psycopg.Connection[Any], address: Address) ->
         f'the connection to "{address.describe().host}" is not encrypted',
         hint="add ?sslmode=require to the URL, or better sslmode=verify-full (docs/CONFIGURATION.md, TLS).",
     )
-
-
-def survey(connection: psycopg.Connection[Any]) -> Survey:
-    """Ask for every relation. The connection must be in a transaction with a snapshot."""
-    relations = {
-        (row["schema_name"], row["name"]): Relation(**row)
-        for row in fetch_query(connection, "survey.sql")
-    }
-    row = connection.execute(
-        "SELECT current_user::pg_catalog.text, (SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata)"
-    ).fetchone()
-    assert row is not None
-    objects = _count_storage_objects(connection, relations.get(("storage", "objects")))
-    return Survey(
-        role=row[0],
-        relations=relations,
-        not_included=NotIncludedEntry(large_object_count=row[1], storage_object_count=objects),
-    )
-
-
-def _count_storage_objects(
-    connection: psycopg.Connection[Any], relation: Relation | None
-) -> int | None:
-    """None where there are none, the role may not count them, or somebody holds the table."""
-    if relation is None or not relation.has_select or not relation.has_usage:
-        return None
-    if relation.has_hidden_rows:
-        return None
-    try:
-        with connection.transaction():
-            row = connection.execute("SELECT pg_catalog.count(*) FROM storage.objects").fetchone()
-    except errors.LockNotAvailable:
-        return None
-    assert row is not None
-    return int(row[0])
 
 
 # Comparing the loaded plan with the database
@@ -279,11 +183,11 @@ class _Comparison:
         for key in wanted:
             relation = self._survey.relations.get(key)
             if relation is None or key not in self._fresh:
-                refusals[key] = _refuse_missing(key, relation, role)
+                refusals[key] = refuse_missing(key, relation, role)
             elif not (relation.has_usage and relation.has_select):
-                refusals[key] = _refuse_unprivileged(relation, role)
+                refusals[key] = refuse_unprivileged(relation, role)
             elif relation.has_hidden_rows:
-                refusals[key] = _refuse_filtered(relation, role)
+                refusals[key] = refuse_filtered(relation, role)
         locked = explain_lock_failure(
             self._hold.connection,
             [key for key in self._hold.unlocked if key in wanted and key not in refusals],
@@ -382,78 +286,3 @@ def _explain_absence(relation: Relation, settings: Settings) -> NotExportedEntry
     return _entry(
         relation, "excluded by setting", settings.excluding(relation.schema_name, relation.name)
     )
-
-
-# Refusals
-
-
-def _refuse_missing(key: RelationName, relation: Relation | None, role: str) -> Refusal:
-    name = ".".join(key)
-    what = "is no longer in the database" if relation is None else "is no longer what it was"
-    return Refusal(
-        reason=None,
-        message=f'"{name}" {what}',
-        hint="it was dropped or altered since the definitions were loaded; run again (in the UI: reload definitions).",
-        relation=name,
-        role=role,
-    )
-
-
-def _refuse_unprivileged(relation: Relation, role: str) -> Refusal:
-    name = f"{relation.schema_name}.{relation.name}"
-    grants = []
-    if not relation.has_usage:
-        grants.append(f"GRANT USAGE ON SCHEMA {_quote(relation.schema_name)} TO {_quote(role)};")
-    if not relation.has_select:
-        grants.append(
-            f"GRANT SELECT ON {_quote(relation.schema_name, relation.name)} TO {_quote(role)};"
-        )
-    return Refusal(
-        reason="no privilege",
-        message=f'role "{role}" may not read "{name}"',
-        hint=f"{' '.join(grants)} Or leave it out (setting exclude; auth: --skip-auth).",
-        relation=name,
-        role=role,
-        grants=tuple(grants),
-    )
-
-
-def _refuse_filtered(relation: Relation, role: str) -> Refusal:
-    name = f"{relation.schema_name}.{relation.name}"
-    mend = f"ALTER ROLE {_quote(role)} BYPASSRLS;"
-    if relation.is_forced:
-        mend += f" Or, since the role owns it: ALTER TABLE {_quote(relation.schema_name, relation.name)}"
-        mend += " NO FORCE ROW LEVEL SECURITY;"
-    return Refusal(
-        reason="row-level security",
-        message=f'"{name}" has row-level security that would hide rows from role "{role}"',
-        hint=f"connect as a role with BYPASSRLS (Supabase's postgres), or: {mend}",
-        relation=name,
-        role=role,
-    )
-
-
-def _hints_of_all(refusals: Sequence[Refusal]) -> Iterator[str]:
-    """Each thing to do once, whatever the number of tables that want it."""
-    grants = {grant: None for refusal in refusals for grant in refusal.grants}
-    if grants:
-        yield " ".join(_merge_grants(grants))
-        yield "Or leave them out (setting exclude; auth: --skip-auth)."
-    yield from {refusal.hint: None for refusal in refusals if not refusal.grants}
-
-
-def _merge_grants(grants: Iterable[str]) -> Iterator[str]:
-    """One GRANT SELECT for all tables."""
-    relations, role = [], ""
-    for grant in grants:
-        if not grant.startswith("GRANT SELECT ON "):
-            yield grant
-            continue
-        relation, _, role = grant.removeprefix("GRANT SELECT ON ").rpartition(" TO ")
-        relations.append(relation)
-    if relations:
-        yield f"GRANT SELECT ON {', '.join(relations)} TO {role}"
-
-
-def _quote(*names: str) -> str:
-    return ".".join('"' + name.replace('"', '""') + '"' for name in names)

@@ -12,21 +12,16 @@ from psycopg import errors, sql
 from psycopg.pq import TransactionStatus
 
 from supa_assets.errors import SourceError, SupaAssetsError
-from supa_assets.export.catalog import identify_source, read_catalog
-from supa_assets.export.connection import (
-    SESSION_SETTINGS,
-    Address,
-    connect,
-    explain_query_error,
-    parse_url,
-    pin_session,
-)
 from supa_assets.export.locks import lock_tables
-from supa_assets.export.metadata import ServerEntry, SnapshotEntry, SourceEntry
-from supa_assets.export.plan import ExportPlan, PlannedTable, plan_export
-from supa_assets.export.stream import TableStream
+from supa_assets.files.metadata import ServerEntry, SnapshotEntry, SourceEntry
 from supa_assets.naming import RelationName
+from supa_assets.plan.export_plan import ExportPlan, PlannedTable, plan_export
+from supa_assets.server.address import Address, parse_url
+from supa_assets.server.catalog import identify_source, read_catalog
+from supa_assets.server.connection import SESSION_SETTINGS, connect, pin_session
+from supa_assets.server.explain import explain_query_error
 from supa_assets.settings import Settings
+from supa_assets.stream.table_stream import TableStream
 
 __all__ = ["SnapshotHold", "SourceDatabase", "SourceSession"]
 

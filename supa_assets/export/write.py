@@ -9,15 +9,13 @@ from datetime import datetime, timezone
 from typing import Protocol
 
 from supa_assets.errors import ExportFault
-from supa_assets.export.metadata import ColumnEntry, SnapshotEntry, TableEntry
-from supa_assets.export.plan import PlannedTable
-from supa_assets.export.storage import FileWriter, Storage
-from supa_assets.export.stream import Chunk
+from supa_assets.files.layout import ENTRY_SUFFIX
+from supa_assets.files.metadata import ColumnEntry, SnapshotEntry, TableEntry
+from supa_assets.files.storage import FileWriter, Storage
+from supa_assets.plan.export_plan import PlannedTable
+from supa_assets.stream.table_stream import Chunk
 
-__all__ = ["ENTRY_SUFFIX", "ChunkStream", "OnProgress", "write_table"]
-
-ENTRY_SUFFIX = ".entry.json"
-"""Beside each staged file lies its entry, for `publish_run`; no table's file can be called so."""
+__all__ = ["ChunkStream", "OnProgress", "write_table"]
 
 OnProgress = Callable[[int, int], None]
 """Called after each chunk with the rows and bytes written so far."""

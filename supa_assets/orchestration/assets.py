@@ -6,13 +6,13 @@ from typing import Any
 
 import dagster as dg
 
-from supa_assets.export.plan import PlannedTable
-from supa_assets.export.storage import Storage
+from supa_assets.files.storage import Storage
 from supa_assets.orchestration.failures import failures
 from supa_assets.orchestration.io_manager import IO_MANAGER_KEY, JsonFileIOManager
 from supa_assets.orchestration.resource import SUPABASE_KEY, SupabaseResource
 from supa_assets.orchestration.run_tags import READS_TAG, TABLE_TAG
 from supa_assets.orchestration.table_metadata import definition_metadata
+from supa_assets.plan.export_plan import PlannedTable
 
 __all__ = ["build_table_asset"]
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import dagster as dg
 
-from supa_assets.export.plan import ExportPlan
 from supa_assets.orchestration.assets import build_table_asset
 from supa_assets.orchestration.checks import build_table_check
 from supa_assets.orchestration.executor import build_executor
@@ -15,6 +14,7 @@ from supa_assets.orchestration.io_manager import IO_MANAGER_KEY, JsonFileIOManag
 from supa_assets.orchestration.jobs import build_export_job, build_nightly_schedule
 from supa_assets.orchestration.resource import SUPABASE_KEY, SupabaseResource
 from supa_assets.orchestration.restore import build_restore_job
+from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.settings import DATABASE_URL_VARIABLE, Settings
 
 __all__ = ["build_definitions"]

@@ -3,12 +3,12 @@
 # No `from __future__ import annotations` here: Dagster compares a context's annotation with the class itself.
 import dagster as dg
 
-from supa_assets.export.plan import PlannedTable
-from supa_assets.export.verify import Fault, verify_table
+from supa_assets.files.verify import Fault, verify_table
 from supa_assets.naming import CHECK_SUFFIX
 from supa_assets.orchestration.failures import failures
 from supa_assets.orchestration.io_manager import IO_MANAGER_KEY, FoundEntry, JsonFileIOManager
 from supa_assets.orchestration.run_tags import TABLE_TAG
+from supa_assets.plan.export_plan import PlannedTable
 
 __all__ = ["build_table_check"]
 

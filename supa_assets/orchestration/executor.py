@@ -29,13 +29,12 @@ from dagster._core.errors import raise_execution_interrupts
 from dagster._core.events import DagsterEvent, EngineEventData
 
 from supa_assets.errors import SupaAssetsError
-from supa_assets.export.checksum import with_checksums
-from supa_assets.export.export_log import ExportLog
-from supa_assets.export.plan import ExportPlan
+from supa_assets.export.checksums import with_checksums
 from supa_assets.export.preflight import Preflight, explain_plain_text, preflight
-from supa_assets.export.publish import check_target, publish_run
 from supa_assets.export.source import SnapshotHold, SourceDatabase
-from supa_assets.export.storage import Storage
+from supa_assets.files.export_log import ExportLog
+from supa_assets.files.publish import check_target, publish_run
+from supa_assets.files.storage import Storage
 from supa_assets.orchestration.export_metadata import EXPORT_ASSET, report_export
 from supa_assets.orchestration.failures import explain_step_failure, was_interrupted
 from supa_assets.orchestration.io_manager import (
@@ -46,6 +45,7 @@ from supa_assets.orchestration.io_manager import (
 from supa_assets.orchestration.resource import SUPABASE_KEY, SupabaseResource
 from supa_assets.orchestration.run_tags import HeldRun, held_in_this_process, write_held_run
 from supa_assets.orchestration.steps import TableSteps
+from supa_assets.plan.export_plan import ExportPlan
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import PlanOrchestrationContext

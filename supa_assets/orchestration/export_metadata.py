@@ -12,13 +12,13 @@ import dagster as dg
 
 from supa_assets.errors import ExportFault
 from supa_assets.export.consistency import Consistency, judge_export, judge_published
-from supa_assets.export.holes import FoundHole
-from supa_assets.export.metadata import METADATA_FILE, ExportMetadata, NotExportedEntry, TableEntry
-from supa_assets.export.plan import ExportPlan
-from supa_assets.export.publish import read_metadata, without_replaced
-from supa_assets.export.storage import Storage
+from supa_assets.files.holes import FoundHole
+from supa_assets.files.metadata import METADATA_FILE, ExportMetadata, NotExportedEntry, TableEntry
+from supa_assets.files.publish import read_metadata, without_replaced
+from supa_assets.files.storage import Storage
 from supa_assets.orchestration.failures import failures
 from supa_assets.orchestration.io_manager import IO_MANAGER_KEY, JsonFileIOManager
+from supa_assets.plan.export_plan import ExportPlan
 
 __all__ = ["EXPORT_ASSET", "build_export_asset", "report_export"]
 

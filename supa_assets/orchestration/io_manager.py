@@ -10,18 +10,20 @@ import dagster as dg
 from pydantic import Field, PrivateAttr, ValidationError
 
 from supa_assets.errors import ExportFault
-from supa_assets.export.export_log import LOG_FILE, ExportLog
-from supa_assets.export.metadata import TableEntry
-from supa_assets.export.plan import PlannedTable
 from supa_assets.export.preflight import Preflight
-from supa_assets.export.publish import publish_run, read_metadata
-from supa_assets.export.read import TableRows
-from supa_assets.export.storage import LocalFolder, Storage
-from supa_assets.export.write import ENTRY_SUFFIX, write_table
+from supa_assets.export.write import write_table
+from supa_assets.files.export_log import LOG_FILE, ExportLog
+from supa_assets.files.layout import ENTRY_SUFFIX
+from supa_assets.files.local_folder import LocalFolder
+from supa_assets.files.metadata import TableEntry
+from supa_assets.files.publish import publish_run, read_metadata
+from supa_assets.files.rows import TableRows
+from supa_assets.files.storage import Storage
 from supa_assets.orchestration.failures import failures
 from supa_assets.orchestration.resource import TableExport
 from supa_assets.orchestration.run_tags import HeldRun, read_held_run
 from supa_assets.orchestration.table_metadata import materialization_metadata
+from supa_assets.plan.export_plan import PlannedTable
 
 __all__ = ["IO_MANAGER_KEY", "FoundEntry", "JsonFileIOManager", "stage_preflight"]
 

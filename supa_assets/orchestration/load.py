@@ -18,7 +18,7 @@ from dagster._core.definitions.definitions_load_context import (
 
 from supa_assets.errors import SupaAssetsError
 from supa_assets.export.known_plan import KnownPlan, read_or_recall_plan
-from supa_assets.export.plan import ExportPlan
+from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.settings import Settings
 
 __all__ = ["carried_plan", "carry_plan", "load_plan", "one_line_errors"]

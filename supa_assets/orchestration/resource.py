@@ -10,15 +10,15 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, PrivateAttr, SecretStr
 
-from supa_assets.export.metadata import ServerEntry, SnapshotEntry, SourceEntry
-from supa_assets.export.plan import PlannedTable
 from supa_assets.export.preflight import read_tables, renew
 from supa_assets.export.source import SourceDatabase, SourceSession
-from supa_assets.export.stream import TableStream
+from supa_assets.files.metadata import ServerEntry, SnapshotEntry, SourceEntry
 from supa_assets.naming import RelationName
 from supa_assets.orchestration.orphans import end_with_executor
 from supa_assets.orchestration.run_tags import check_hold, locked_by_hold, read_held_run
+from supa_assets.plan.export_plan import PlannedTable
 from supa_assets.settings import load_settings
+from supa_assets.stream.table_stream import TableStream
 
 __all__ = ["SUPABASE_KEY", "SupabaseResource", "TableExport"]
 

@@ -22,10 +22,9 @@ from dagster._core.events import RunFailureReason
 
 from supa_assets.errors import SettingsError
 from supa_assets.export.known_plan import read_or_recall_plan
-from supa_assets.export.metadata import TableEntry
-from supa_assets.export.plan import ExportPlan
-from supa_assets.export.publish import read_metadata
-from supa_assets.export.storage import LocalFolder
+from supa_assets.files.local_folder import LocalFolder
+from supa_assets.files.metadata import TableEntry
+from supa_assets.files.publish import read_metadata
 from supa_assets.naming import CHECK_SUFFIX
 from supa_assets.orchestration.build import build_definitions
 from supa_assets.orchestration.executor import observing_events
@@ -33,6 +32,7 @@ from supa_assets.orchestration.export_metadata import EXPORT_ASSET
 from supa_assets.orchestration.failures import explain_error, explain_step_failure, was_interrupted
 from supa_assets.orchestration.jobs import EXPORT_ALL
 from supa_assets.orchestration.load import carried_plan, carry_plan
+from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.settings import DATABASE_URL_VARIABLE, Settings, load_settings
 
 if TYPE_CHECKING:

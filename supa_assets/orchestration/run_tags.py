@@ -13,9 +13,9 @@ from contextvars import ContextVar
 import dagster as dg
 from pydantic import BaseModel, ConfigDict
 
-from supa_assets.export.metadata import SnapshotEntry
-from supa_assets.export.plan import PlannedTable
 from supa_assets.export.source import SnapshotHold
+from supa_assets.files.metadata import SnapshotEntry
+from supa_assets.plan.export_plan import PlannedTable
 
 __all__ = [
     "READS_TAG",

@@ -7,8 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from supa_assets.export.metadata import ColumnEntry, ReferenceEntry, TableEntry
-from supa_assets.export.plan import PlannedTable
+from supa_assets.files.metadata import ColumnEntry, ReferenceEntry, TableEntry
+from supa_assets.plan.export_plan import PlannedTable
 
 __all__ = ["definition_metadata", "materialization_metadata"]
 

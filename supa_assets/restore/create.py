@@ -20,8 +20,8 @@ import psycopg
 from psycopg import errors, sql
 
 from supa_assets.errors import ExportFault, TargetError
-from supa_assets.export.metadata import ColumnEntry, ExportMetadata, TableEntry
-from supa_assets.export.structure import (
+from supa_assets.files.metadata import ColumnEntry, ExportMetadata, TableEntry
+from supa_assets.files.structure import (
     ColumnStructure,
     ConstraintEntry,
     ExtensionEntry,

@@ -9,10 +9,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from supa_assets.errors import ExportFault, SettingsError
-from supa_assets.export.metadata import METADATA_FILE, ExportMetadata, TableEntry
-from supa_assets.export.publish import read_metadata
-from supa_assets.export.storage import LocalFolder, Storage
-from supa_assets.export.verify import Fault, verify_export
+from supa_assets.files.local_folder import LocalFolder
+from supa_assets.files.metadata import METADATA_FILE, ExportMetadata, TableEntry
+from supa_assets.files.publish import read_metadata
+from supa_assets.files.storage import Storage
+from supa_assets.files.verify import Fault, verify_export
 
 __all__ = [
     "BATCH_BYTE_COUNT",

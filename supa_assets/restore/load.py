@@ -16,8 +16,8 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 from supa_assets.errors import TargetError
-from supa_assets.export.metadata import ColumnEntry, TableEntry
-from supa_assets.export.storage import Storage
+from supa_assets.files.metadata import ColumnEntry, TableEntry
+from supa_assets.files.storage import Storage
 from supa_assets.restore.export_files import Batch, read_batches
 from supa_assets.restore.target import Target, TargetDatabase, TargetTable, explain_write_error
 

@@ -9,11 +9,11 @@ import psycopg
 from psycopg import sql
 
 from supa_assets.errors import TargetError
-from supa_assets.export.catalog import Column
-from supa_assets.export.metadata import ColumnEntry, ExportMetadata, TableEntry
-from supa_assets.export.query import compose_relation
-from supa_assets.export.structure import StructureEntry, TypeEntry
+from supa_assets.files.metadata import ColumnEntry, ExportMetadata, TableEntry
+from supa_assets.files.structure import StructureEntry, TypeEntry
 from supa_assets.restore.target import Target, TargetTable
+from supa_assets.server.catalog import Column
+from supa_assets.stream.query import compose_relation
 
 __all__ = ["find_problems", "refuse_problems"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from supa_assets.export.metadata import TableEntry
+from supa_assets.files.metadata import TableEntry
 
 __all__ = ["ProgressLines"]
 

@@ -18,11 +18,9 @@ from typing import Any
 import psycopg
 
 from supa_assets.errors import ExportFault
-from supa_assets.export.checksum import ALGORITHM, Checksum, LineSum, read_checksum
-from supa_assets.export.count import read_count
-from supa_assets.export.encoding import ColumnEncoding, encode_type, holds_raw_json
-from supa_assets.export.holes import Hole, Probe, find_probes, list_holes
-from supa_assets.export.metadata import (
+from supa_assets.files.holes import Hole, list_holes
+from supa_assets.files.line_sum import ALGORITHM, Checksum, LineSum
+from supa_assets.files.metadata import (
     METADATA_FILE,
     ColumnEntry,
     ExportMetadata,
@@ -30,9 +28,11 @@ from supa_assets.export.metadata import (
     SourceEntry,
     TableEntry,
 )
-from supa_assets.export.plan import PlannedColumn, PlannedTable
-from supa_assets.export.storage import Storage
-from supa_assets.export.verify import verify_export
+from supa_assets.files.storage import Storage
+from supa_assets.files.verify import verify_export
+from supa_assets.plan.encoding import ColumnEncoding, encode_type, holds_raw_json
+from supa_assets.plan.export_plan import PlannedColumn, PlannedTable
+from supa_assets.plan.probes import Probe, find_probes
 from supa_assets.restore.export_files import open_export, read_batches, select_entries
 from supa_assets.restore.foreign_keys import CheckedKey, check_foreign_keys
 from supa_assets.restore.sequences import match_sequences
@@ -44,6 +44,8 @@ from supa_assets.restore.target import (
     read_target,
 )
 from supa_assets.settings import ValueForms
+from supa_assets.stream.checksum import read_checksum
+from supa_assets.stream.count import read_count
 
 __all__ = ["Proof", "SequenceProof", "TableProof", "prove_export"]
 

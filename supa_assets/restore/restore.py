@@ -17,8 +17,8 @@ import psycopg
 from psycopg import errors, sql
 
 from supa_assets.errors import SettingsError, TargetError
-from supa_assets.export.metadata import ExportMetadata, SourceEntry, TableEntry
-from supa_assets.export.storage import Storage
+from supa_assets.files.metadata import ExportMetadata, SourceEntry, TableEntry
+from supa_assets.files.storage import Storage
 from supa_assets.restore.create import create_missing
 from supa_assets.restore.export_files import open_export, refuse_faults, select_entries
 from supa_assets.restore.foreign_keys import CheckedKey, check_foreign_keys

@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 
-from supa_assets.export.metadata import ExportMetadata, TableEntry
-from supa_assets.export.structure import ColumnReference, SequenceEntry, StructureEntry
+from supa_assets.files.metadata import ExportMetadata, TableEntry
+from supa_assets.files.structure import ColumnReference, SequenceEntry, StructureEntry
 from supa_assets.naming import RelationName
 from supa_assets.restore.target import fetch_restore_query
 

@@ -19,12 +19,13 @@ from supa_assets.errors import (
     SupaAssetsError,
     TargetError,
 )
-from supa_assets.export.catalog import Column, Type, fetch_query, identify_source, read_types
-from supa_assets.export.connection import Address, connect, parse_url, pin_session
-from supa_assets.export.metadata import ServerEntry, SourceEntry, TableEntry
-from supa_assets.export.read_structure import read_structure
-from supa_assets.export.structure import StructureEntry
+from supa_assets.files.metadata import ServerEntry, SourceEntry, TableEntry
+from supa_assets.files.structure import StructureEntry
 from supa_assets.naming import RelationName
+from supa_assets.server.address import Address, parse_url
+from supa_assets.server.catalog import Column, Type, fetch_query, identify_source, read_types
+from supa_assets.server.connection import connect, pin_session
+from supa_assets.server.structure import read_structure
 from supa_assets.settings import (
     DATABASE_URL_VARIABLE,
     TARGET_URL_VARIABLE,

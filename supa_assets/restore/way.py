@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import errors, sql
 
-from supa_assets.export.metadata import TableEntry
+from supa_assets.files.metadata import TableEntry
 from supa_assets.restore.export_files import BATCH_BYTE_COUNT
 from supa_assets.restore.target import ForeignKey, Target, TargetTable, Trigger
 

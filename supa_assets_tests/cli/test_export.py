@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from supa_assets_tests.orchestration.project import Project, run_program
+from supa_assets_tests.support.project import Project, run_program
 
 
 def export(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from supa_assets_tests.databases import Database
-from supa_assets_tests.orchestration.project import Project, run_program
+from supa_assets_tests.support.databases import Database
+from supa_assets_tests.support.project import Project, run_program
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from supa_assets_tests.orchestration.project import Project, run_program
+from supa_assets_tests.support.project import Project, run_program
 
 
 def run_verify(project: Project, *options: str) -> tuple[int, str]:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from supa_assets.export.doctor import Doctor, Finding, run_doctor
 from supa_assets.settings import Settings
-from supa_assets_tests.databases import Database
+from supa_assets_tests.support.databases import Database
 
 
 def by_subject(doctor: Doctor) -> dict[str, Finding]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from supa_assets.export.holes import describe_holes, list_holes
-from supa_assets.export.metadata import ColumnEntry, HolesEntry, TableEntry
-from supa_assets_tests.export.exports import GivenChunks
+from supa_assets.files.holes import describe_holes, list_holes
+from supa_assets.files.metadata import ColumnEntry, HolesEntry, TableEntry
+from supa_assets_tests.support.exports import GivenChunks
 
 
 def column(

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from supa_assets.errors import OutputError, SettingsError, SourceError
 from supa_assets.export.known_plan import read_or_recall_plan
 from supa_assets.settings import Settings
-from supa_assets_tests.databases import Database
+from supa_assets_tests.support.databases import Database
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from psycopg import errors
 
 from supa_assets.export.preflight import Preflight, preflight
-from supa_assets_tests.databases import Database
+from supa_assets_tests.support.databases import Database
 
 TABLES = """
 CREATE TABLE accounts (id int PRIMARY KEY);

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import pytest
 
 from supa_assets.errors import PermissionDenied, SupaAssetsError
-from supa_assets.export.plan import ExportPlan
 from supa_assets.export.preflight import Preflight, preflight
-from supa_assets_tests.databases import Database
+from supa_assets.plan.export_plan import ExportPlan
+from supa_assets_tests.support.databases import Database
 
 PLATFORM = """
 CREATE SCHEMA auth;

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supa_assets.errors import ExportFault
-from supa_assets.export.stream import Chunk
 from supa_assets.export.write import write_table
-from supa_assets_tests.export.exports import (
+from supa_assets.stream.table_stream import Chunk
+from supa_assets_tests.support.exports import (
     GivenChunks,
     new_folder,
     plan_table,

@@ -12,11 +12,11 @@ from decimal import Decimal
 import dagster as dg
 import psycopg
 
-from supa_assets.export.storage import LocalFolder
-from supa_assets.export.verify import verify_export
+from supa_assets.files.local_folder import LocalFolder
+from supa_assets.files.verify import verify_export
 from supa_assets.orchestration.executor import observing_events
-from supa_assets_tests.orchestration.project import Project
 from supa_assets_tests.orchestration.test_endings import EXPORT, wait_until
+from supa_assets_tests.support.project import Project
 
 
 @contextmanager

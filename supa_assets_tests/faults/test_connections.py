@@ -12,15 +12,15 @@ import pytest
 
 from supa_assets.demo.server import EmbeddedServer
 from supa_assets.orchestration.executor import observing_events
-from supa_assets_tests.faults.proxy import (
+from supa_assets_tests.orchestration.conftest import SCHEMA
+from supa_assets_tests.support.project import Project, run_program
+from supa_assets_tests.support.proxy import (
     Fault,
     Proxy,
     cut_after,
     stall_once_after,
     truncate_after,
 )
-from supa_assets_tests.orchestration.conftest import SCHEMA
-from supa_assets_tests.orchestration.project import Project, run_program
 
 _BEFORE_THE_LAST_TABLE = 150_000
 """Bytes that a connection has had in the middle of `event_logs`, which alone makes a megabyte."""

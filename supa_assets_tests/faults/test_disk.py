@@ -9,8 +9,8 @@ import dagster as dg
 
 from supa_assets.orchestration.executor import observing_events
 from supa_assets.orchestration.export_metadata import EXPORT_ASSET
-from supa_assets_tests.export.test_storage import fill, small_disk
-from supa_assets_tests.orchestration.project import Project
+from supa_assets_tests.files.test_local_folder import fill, small_disk
+from supa_assets_tests.support.project import Project
 
 __all__ = ["small_disk"]
 

@@ -12,8 +12,8 @@ from supa_assets.demo.server import EmbeddedServer
 from supa_assets.errors import SourceError
 from supa_assets.export.doctor import run_doctor
 from supa_assets.export.source import SourceDatabase
-from supa_assets_tests.faults.pgbouncer import PROGRAM, pgbouncer
-from supa_assets_tests.orchestration.project import Project
+from supa_assets_tests.support.pgbouncer import PROGRAM, pgbouncer
+from supa_assets_tests.support.project import Project
 
 pytestmark = pytest.mark.skipif(
     not PROGRAM.exists(), reason="Debian's package pgbouncer is not installed"

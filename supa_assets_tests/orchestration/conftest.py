@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from supa_assets.demo.server import EmbeddedServer
-from supa_assets_tests.orchestration.project import Project
+from supa_assets_tests.support.project import Project
 
 SCHEMA = """
 CREATE TABLE organizations (id int PRIMARY KEY, name text NOT NULL, budget numeric(12,2));

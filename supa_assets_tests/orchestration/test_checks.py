@@ -11,7 +11,7 @@ from supa_assets.orchestration.export_metadata import (
     IS_COMPLETE,
     IS_ONE_SNAPSHOT,
 )
-from supa_assets_tests.orchestration.project import Project
+from supa_assets_tests.support.project import Project
 
 
 def test_checks_pass_alone_while_the_database_is_down(

@@ -12,7 +12,7 @@ import pytest
 from dagster._core.instance.ref import InstanceRef
 
 from supa_assets.demo.server import EmbeddedServer
-from supa_assets_tests.orchestration.project import Project, run_program
+from supa_assets_tests.support.project import Project, run_program
 
 REPOSITORY = Path(__file__).parents[2]
 MATERIALIZE = ("dagster", "asset", "materialize", "--select", "badges")

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from supa_assets.errors import SettingsError
 from supa_assets.naming import CHECK_SUFFIX
-from supa_assets_tests.orchestration.project import Project, check_step
+from supa_assets_tests.support.project import Project, check_step
 
 ODD_NAMES = [
     *sorted(DISALLOWED_NAMES),

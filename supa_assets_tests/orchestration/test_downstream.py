@@ -6,9 +6,9 @@ from typing import Any
 
 import dagster as dg
 
-from supa_assets.export.read import TableRows
+from supa_assets.files.rows import TableRows
 from supa_assets.orchestration.io_manager import IO_MANAGER_KEY, JsonFileIOManager
-from supa_assets_tests.orchestration.project import Project
+from supa_assets_tests.support.project import Project
 
 
 @dg.asset

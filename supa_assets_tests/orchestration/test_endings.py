@@ -16,9 +16,9 @@ import psycopg
 import pytest
 
 from supa_assets.orchestration.executor import observing_events
-from supa_assets_tests.orchestration.project import Project
+from supa_assets_tests.support.project import Project
 
-EXPORT = Path(__file__).with_name("export_program.py")
+EXPORT = Path(__file__).parents[1] / "support" / "export_program.py"
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float = 30.0) -> None:

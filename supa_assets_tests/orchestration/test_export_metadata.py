@@ -13,7 +13,7 @@ from supa_assets.orchestration.export_metadata import (
     IS_COMPLETE,
     IS_ONE_SNAPSHOT,
 )
-from supa_assets_tests.orchestration.project import Project
+from supa_assets_tests.support.project import Project
 
 
 def latest_check(instance: dg.DagsterInstance, name: str) -> dg.AssetCheckEvaluation:

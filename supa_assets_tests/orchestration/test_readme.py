@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from supa_assets_tests.orchestration.project import Project, run_program
+from supa_assets_tests.support.project import Project, run_program
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -18,11 +18,11 @@ import pytest
 from supa_assets.demo.server import EmbeddedServer
 from supa_assets.orchestration.failures import explain_step_failure
 from supa_assets.orchestration.restore import RESTORE_EXPORT, RESTORE_STEP, RestoreConfig
-from supa_assets_tests.databases import Database
 from supa_assets_tests.orchestration.conftest import SCHEMA
-from supa_assets_tests.orchestration.project import Project, run_program
 from supa_assets_tests.orchestration.test_command_lines import make_checkout, refuse_connections
 from supa_assets_tests.orchestration.test_endings import wait_until
+from supa_assets_tests.support.databases import Database
+from supa_assets_tests.support.project import Project, run_program
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "RESTORE.md"
 ROW_COUNTS = {

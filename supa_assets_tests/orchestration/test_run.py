@@ -11,11 +11,11 @@ import dagster as dg
 import pytest
 
 from supa_assets.demo.server import EmbeddedServer
-from supa_assets.export.export_log import LOG_FILE, follow_log
+from supa_assets.files.export_log import LOG_FILE, follow_log
 from supa_assets.orchestration.executor import observing_events
 from supa_assets.orchestration.run import reconstructable_export
 from supa_assets.orchestration.run_tags import SNAPSHOT_TAG
-from supa_assets_tests.orchestration.project import Project, check_step
+from supa_assets_tests.support.project import Project, check_step
 
 FAMILY = """
 CREATE TABLE parents (id int PRIMARY KEY);

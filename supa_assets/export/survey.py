@@ -1,0 +1,77 @@
+"""Every relation of the database, exported or not, and what the exporting role may do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import errors
+
+from supa_assets.files.metadata import NotIncludedEntry, RelationKind
+from supa_assets.naming import RelationName
+from supa_assets.server.catalog import fetch_query
+
+__all__ = ["Relation", "Survey", "survey"]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """One relation, and what the exporting role may do with it."""
+
+    schema_name: str
+    name: str
+    kind: RelationKind
+    extension: str | None
+    has_usage: bool
+    """Of its schema."""
+    has_select: bool
+    has_hidden_rows: bool
+    """Row-level security counts for the role: with row_security=off the server refuses to read at all."""
+    is_forced: bool
+    """The role owns it, and FORCE ROW LEVEL SECURITY counts for owners, too."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the database holds, as the role sees it."""
+
+    role: str
+    relations: Mapping[RelationName, Relation]
+    not_included: NotIncludedEntry
+
+
+def survey(connection: psycopg.Connection[Any]) -> Survey:
+    """Ask for every relation. The connection must be in a transaction with a snapshot."""
+    relations = {
+        (row["schema_name"], row["name"]): Relation(**row)
+        for row in fetch_query(connection, "survey.sql")
+    }
+    row = connection.execute(
+        "SELECT current_user::pg_catalog.text, (SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata)"
+    ).fetchone()
+    assert row is not None
+    objects = _count_storage_objects(connection, relations.get(("storage", "objects")))
+    return Survey(
+        role=row[0],
+        relations=relations,
+        not_included=NotIncludedEntry(large_object_count=row[1], storage_object_count=objects),
+    )
+
+
+def _count_storage_objects(
+    connection: psycopg.Connection[Any], relation: Relation | None
+) -> int | None:
+    """None where there are none, the role may not count them, or somebody holds the table."""
+    if relation is None or not relation.has_select or not relation.has_usage:
+        return None
+    if relation.has_hidden_rows:
+        return None
+    try:
+        with connection.transaction():
+            row = connection.execute("SELECT pg_catalog.count(*) FROM storage.objects").fetchone()
+    except errors.LockNotAvailable:
+        return None
+    assert row is not None
+    return int(row[0])

@@ -1,0 +1,306 @@
+"""Make a run's staged tables the published export, and metadata.json true of what then lies beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from pydantic import ValidationError
+
+from supa_assets.errors import ExportFault, OutputError
+from supa_assets.files.import_order import Reference, find_import_order
+from supa_assets.files.layout import ENTRY_SUFFIX
+from supa_assets.files.metadata import (
+    METADATA_FILE,
+    BrokenReference,
+    ChecksumEntry,
+    DriftEntry,
+    ExportMetadata,
+    ImportPosition,
+    NotExportedEntry,
+    NotIncludedEntry,
+    ServerEntry,
+    SnapshotUse,
+    SourceEntry,
+    TableEntry,
+)
+from supa_assets.files.storage import Publication, Storage
+from supa_assets.files.structure import StructureEntry, merge_structures
+
+__all__ = [
+    "Findings",
+    "check_target",
+    "list_snapshots",
+    "publish_run",
+    "read_metadata",
+    "without_replaced",
+]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a run's preflight found, for metadata.json."""
+
+    relations: Collection[NotExportedEntry]
+    """All that the run doesn't export; and what it does, to be named as failed where that doesn't come to be."""
+    not_included: NotIncludedEntry
+    drift: Collection[DriftEntry]
+    structure: StructureEntry | None = None
+    checksums: Mapping[str, ChecksumEntry] = field(default_factory=dict)
+    """By asset name, of the run's tables."""
+
+
+def read_metadata(storage: Storage) -> ExportMetadata | None:
+    """What is published, None where nothing is; finishes an interrupted publication first.
+
+    Raises ExportFault for a metadata.json that is broken or from a newer version.
+    """
+    storage.recover()
+    if METADATA_FILE not in storage.published_files():
+        return None
+    with storage.open(METADATA_FILE) as file:
+        return _parse(file.read(), storage)
+
+
+def check_target(storage: Storage, source: SourceEntry) -> None:
+    """Refuse, before a run reads anything, a place that its end could not publish to.
+
+    An export of another database is never replaced, for it may be the only one: OutputError. Nor is a metadata.json
+    that is broken or from a newer version: ExportFault.
+    """
+    published = read_metadata(storage)
+    if published is not None:
+        _refuse_other_database(published.source_database, source, storage)
+
+
+def publish_run(
+    storage: Storage,
+    *,
+    run_id: str,
+    source: SourceEntry,
+    server: ServerEntry,
+    session: Mapping[str, str],
+    replaces_all: bool,
+    tables: Collection[str] | None = None,
+    findings: Findings | None = None,
+) -> ExportMetadata:
+    """Publish what the run staged, or of it only `tables`; gives the new metadata.json.
+
+    With `replaces_all`, what the run did not stage leaves the export: entries, and the files that the old metadata.json
+    names. Otherwise the other tables' entries and files stay as they are, also where a file was lost: `verify` goes on
+    to tell. Without `findings` what an earlier run found stays. Raises ExportFault or OutputError, with nothing
+    published.
+    """
+    entries = _read_staged_entries(storage, run_id, tables)
+    if not entries and not replaces_all:
+        raise ExportFault(
+            f'run "{run_id}" staged no table', hint="see the run's errors; nothing was published."
+        )
+    if findings is not None:
+        entries = {
+            name: entry.model_copy(update={"checksum": findings.checksums.get(name)})
+            for name, entry in entries.items()
+        }
+    merged: list[ExportMetadata] = []
+
+    def merge(data: bytes | None) -> Publication:
+        published = None if data is None else _parse(data, storage)
+        kept: Mapping[str, TableEntry] = {}
+        if published is not None:
+            _refuse_other_database(published.source_database, source, storage)
+        if published is not None and not replaces_all:
+            kept = without_replaced(published.tables, entries)
+        tables = {**kept, **entries}
+        metadata = _compose(published, tables, source, server, session, findings)
+        merged.append(metadata)
+        return Publication(
+            metadata=metadata.to_json(),
+            files=[entry.file for entry in entries.values()],
+            removed_files=_removed_files(published, metadata),
+        )
+
+    storage.publish(run_id, merge)
+    return merged[-1]
+
+
+def _parse(data: bytes, storage: Storage) -> ExportMetadata:
+    return ExportMetadata.from_json(data, path=f"{storage.location}/{METADATA_FILE}")
+
+
+def _refuse_other_database(published: SourceEntry, source: SourceEntry, storage: Storage) -> None:
+    if not published.is_same_database(source):
+        expected, found = _describe(published), _describe(source)
+        raise OutputError(
+            f'"{storage.location}" holds an export of {expected}, this run reads {found}',
+            hint="name another folder with --output-dir, or move that one away.",
+            path=storage.location,
+            expected=expected,
+            found=found,
+        )
+
+
+def _describe(source: SourceEntry) -> str:
+    identity = f" (server {source.system_identifier})" if source.system_identifier else ""
+    if source.project:
+        identity = f" (project {source.project})"
+    return f'"{source.database}" on {source.host}:{source.port}{identity}'
+
+
+def _read_staged_entries(
+    storage: Storage, run_id: str, tables: Collection[str] | None
+) -> dict[str, TableEntry]:
+    """Entries by asset name, each with its staged file of the size it says."""
+    staged = set(storage.staged_files(run_id))
+    entries: dict[str, TableEntry] = {}
+    for file in sorted(staged):
+        name = file.removesuffix(ENTRY_SUFFIX)
+        if name == file or (tables is not None and name not in tables):
+            continue
+        entries[name] = entry = _read_entry(storage, run_id, file)
+        found = storage.byte_count(entry.file, run_id) if entry.file in staged else None
+        if found != entry.byte_count:
+            raise ExportFault(
+                f'staged file "{entry.file}" differs: its entry says {entry.byte_count} bytes,'
+                f" it has {'none' if found is None else found}",
+                hint="materialize the asset again; nothing was published.",
+                path=entry.file,
+                expected=entry.byte_count,
+                found=found,
+            )
+    if missing := sorted(set(tables or ()) - set(entries)):
+        raise ExportFault(
+            f'run "{run_id}" did not stage "{missing[0]}"',
+            hint="materialize the asset again; nothing was published.",
+        )
+    return entries
+
+
+def _read_entry(storage: Storage, run_id: str, file: str) -> TableEntry:
+    with storage.open(file, run_id) as opened:
+        data = opened.read()
+    try:
+        return TableEntry.model_validate_json(data)
+    except ValidationError:
+        raise ExportFault(
+            f'staged "{file}" is not an entry of this program',
+            hint="materialize the asset again; nothing was published.",
+            path=file,
+        ) from None
+
+
+def without_replaced(
+    published: Mapping[str, TableEntry], new: Mapping[str, TableEntry]
+) -> dict[str, TableEntry]:
+    """Entries that stay: those of other relations, in other files (which may not tell capitals apart).
+
+    A relation can come back under another name, when a table was made that takes its plain one.
+    """
+    relations = {(entry.schema_, entry.table) for entry in new.values()}
+    files = {entry.file.casefold() for entry in new.values()}
+    return {
+        name: entry
+        for name, entry in published.items()
+        if (entry.schema_, entry.table) not in relations and entry.file.casefold() not in files
+    }
+
+
+def _removed_files(published: ExportMetadata | None, metadata: ExportMetadata) -> list[str]:
+    """Files that only the old metadata.json names; where capitals don't count, a new file may be the same one."""
+    if published is None:
+        return []
+    named = {entry.file.casefold() for entry in metadata.tables.values()}
+    named.add(METADATA_FILE)
+    old = {entry.file for name, entry in published.tables.items() if entry.file == f"{name}.json"}
+    return sorted(file for file in old if file.casefold() not in named)
+
+
+def _compose(
+    published: ExportMetadata | None,
+    tables: Mapping[str, TableEntry],
+    source: SourceEntry,
+    server: ServerEntry,
+    session: Mapping[str, str],
+    findings: Findings | None,
+) -> ExportMetadata:
+    """The new metadata.json; what a newer minor version wrote into the old one stays."""
+    unknown = {} if published is None else dict(published.model_extra or {})
+    order = find_import_order(_references_by_name(tables))
+    snapshots = list_snapshots(tables)
+    if findings is None:
+        findings = _earlier_findings(published)
+    return ExportMetadata(
+        exported_at=datetime.now(timezone.utc).isoformat(timespec="microseconds"),
+        source_database=source,
+        server=server,
+        session=dict(session),
+        is_one_snapshot=len(snapshots) <= 1,
+        snapshots=snapshots,
+        import_order=[
+            ImportPosition(table=table, level=level) for table, level in order.levels.items()
+        ],
+        broken_references=[
+            BrokenReference(
+                table=broken.table,
+                constraint=broken.reference.constraint,
+                references=broken.reference.target,
+                reason=broken.reason,
+            )
+            for broken in order.broken
+        ],
+        tables={name: tables[name] for name in sorted(tables)},
+        not_exported=_without_exported(findings.relations, tables) if findings else [],
+        not_included=findings.not_included if findings else None,
+        drift=list(findings.drift) if findings else [],
+        structure=merge_structures(
+            published.structure if published else None,
+            findings.structure if findings else None,
+            tables,
+        ),
+        **unknown,
+    )
+
+
+def list_snapshots(tables: Mapping[str, TableEntry]) -> list[SnapshotUse]:
+    """The snapshots that the tables were read in, oldest first. A server may give one id again, never at one time."""
+    uses: dict[tuple[str, str], SnapshotUse] = {}
+    for entry in tables.values():
+        key = (entry.snapshot.time, entry.snapshot.id)
+        use = uses.get(key) or SnapshotUse(
+            **entry.snapshot.model_dump(by_alias=False), run_ids=[], table_count=0
+        )
+        uses[key] = use.model_copy(
+            update={
+                "run_ids": sorted({*use.run_ids, entry.run_id}),
+                "table_count": use.table_count + 1,
+            }
+        )
+    return [uses[key] for key in sorted(uses)]
+
+
+def _earlier_findings(published: ExportMetadata | None) -> Findings | None:
+    if published is None:
+        return None
+    return Findings(
+        published.not_exported, published.not_included or NotIncludedEntry(), published.drift
+    )
+
+
+def _without_exported(
+    relations: Collection[NotExportedEntry], tables: Mapping[str, TableEntry]
+) -> list[NotExportedEntry]:
+    """A table that this run left out may stand in the export from an earlier one."""
+    exported = {(entry.schema_, entry.table) for entry in tables.values()}
+    return [entry for entry in relations if (entry.schema_, entry.name) not in exported]
+
+
+def _references_by_name(tables: Mapping[str, TableEntry]) -> dict[str, list[Reference]]:
+    names = {(entry.schema_, entry.table): name for name, entry in tables.items()}
+    return {
+        name: [
+            Reference(reference.constraint, names[reference.schema_, reference.table])
+            for reference in entry.references
+            if (reference.schema_, reference.table) in names
+        ]
+        for name, entry in tables.items()
+    }

@@ -1,0 +1,197 @@
+"""The part of metadata.json that a way back needs besides rows: types, sequences, keys, defaults, extensions.
+
+It is what the restore room reads. It is no dump of the schema: policies, functions, triggers, grants, views and indexes
+other than unique ones are not in it. Expressions and definitions are the server's own text (`pg_get_expr`,
+`pg_get_constraintdef`), written under an empty search_path, so that every name in them is qualified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from supa_assets.files.entry import ENTRY_CONFIG
+
+__all__ = [
+    "AttributeEntry",
+    "CheckEntry",
+    "ColumnReference",
+    "ColumnStructure",
+    "ConstraintEntry",
+    "ExtensionEntry",
+    "SequenceEntry",
+    "StructureEntry",
+    "TableStructure",
+    "TypeEntry",
+    "merge_structures",
+]
+
+
+class _Entry(BaseModel):
+    model_config = ENTRY_CONFIG
+
+
+class ExtensionEntry(_Entry):
+    """An extension of the source's database."""
+
+    name: str
+    schema_: Annotated[str, Field(alias="schema")]
+    version: str
+    is_used: bool
+    """Whether a column of an exported table is of one of its types, however deep."""
+
+
+class AttributeEntry(_Entry):
+    """A field of a composite type."""
+
+    name: str
+    type: str
+    collation: str | None = None
+    """Quoted and qualified, where it isn't the type's own."""
+
+
+class CheckEntry(_Entry):
+    """A CHECK constraint of a domain."""
+
+    name: str
+    definition: str
+
+
+class TypeEntry(_Entry):
+    """A type of the source that columns of the export are made of; those of extensions come with them."""
+
+    schema_: Annotated[str, Field(alias="schema")]
+    name: str
+    kind: Literal["enum", "domain", "composite", "range", "base"]
+    """`composite` is also the row type of a table or view; `base` is written in C, and can't be made from here."""
+    labels: list[str] = []
+    """Of an enum, in its order."""
+    base_type: str | None = None
+    """Of a domain."""
+    is_nullable: bool = True
+    default: str | None = None
+    collation: str | None = None
+    """Of a domain or range, where it isn't the base's own."""
+    checks: list[CheckEntry] = []
+    attributes: list[AttributeEntry] = []
+    """Of a composite."""
+    subtype: str | None = None
+    """Of a range."""
+    multirange: str | None = None
+    """Name of a range's multirange type, in the same schema."""
+    canonical: str | None = None
+    """Of a range: a function, and so not part of an export."""
+    subtype_diff: str | None = None
+
+
+class ColumnReference(_Entry):
+    """A column of an exported table."""
+
+    schema_: Annotated[str, Field(alias="schema")]
+    table: str
+    column: str
+
+
+class SequenceEntry(_Entry):
+    """A sequence that feeds a column, or none, in a schema of the exported tables.
+
+    A sequence isn't MVCC: its state is of the moment `readAt`, right after the snapshot was taken. What the rows of the
+    snapshot drew from it, it had given by then. Numbers are strings, as every int8 of an export.
+    """
+
+    schema_: Annotated[str, Field(alias="schema")]
+    name: str
+    type: str
+    start: str
+    increment: str
+    minimum: str
+    maximum: str
+    cache: str
+    is_cycling: bool
+    owned_by: ColumnReference | None = None
+    is_identity: bool = False
+    """Whether it is the inner part of an identity column, which `ownedBy` names."""
+    used_by: list[ColumnReference] = []
+    """Columns whose default draws from it."""
+    last_value: str | None = None
+    """Absent where the role may not read the sequence."""
+    is_called: bool | None = None
+    """False: `lastValue` is the next number, not the last one."""
+
+
+class ConstraintEntry(_Entry):
+    """A key or rule of a table; a unique index without a constraint counts, since foreign keys may lean on it."""
+
+    name: str
+    kind: Literal["primary key", "unique", "exclusion", "check", "foreign key", "unique index"]
+    definition: str
+    """What stands after `ADD CONSTRAINT name`; of a unique index, the whole statement."""
+    columns: list[str] = []
+    is_deferrable: bool = False
+    is_deferred: bool = False
+    """INITIALLY DEFERRED."""
+    is_validated: bool = True
+
+
+class ColumnStructure(_Entry):
+    """What a column has besides its type."""
+
+    name: str
+    default: str | None = None
+    generation: str | None = None
+    """The expression of a generated column."""
+    collation: str | None = None
+
+
+class TableStructure(_Entry):
+    """What an exported table has besides columns and rows."""
+
+    partition_key: str | None = None
+    """Of a partitioned table, `RANGE (at)`."""
+    columns: list[ColumnStructure] = []
+    """Those that have something to tell."""
+    constraints: list[ConstraintEntry] = []
+    """In the order in which they can be added."""
+
+
+class StructureEntry(_Entry):
+    """The source's structure, as far as the exported tables need it."""
+
+    read_at: str
+    """The server's clock, in the run's snapshot; of a merged export, its latest run's."""
+    extensions: list[ExtensionEntry] = []
+    types: list[TypeEntry] = []
+    """Oldest first."""
+    sequences: list[SequenceEntry] = []
+    tables: dict[str, TableStructure] = {}
+    """By asset name."""
+
+
+def merge_structures(
+    published: StructureEntry | None, new: StructureEntry | None, tables: Collection[str]
+) -> StructureEntry | None:
+    """What holds for an export of `tables` (asset names), some of them just written and others from earlier runs."""
+    if published is None or new is None:
+        return new or published
+    known = published.tables | new.tables
+    return new.model_copy(
+        update={
+            "extensions": _newer_first(published.extensions, new.extensions),
+            "types": _newer_first(published.types, new.types),
+            "sequences": _newer_first(published.sequences, new.sequences),
+            "tables": {name: known[name] for name in sorted(tables) if name in known},
+        }
+    )
+
+
+def _newer_first(
+    published: list[ExtensionEntry] | list[TypeEntry] | list[SequenceEntry],
+    new: list[ExtensionEntry] | list[TypeEntry] | list[SequenceEntry],
+) -> list[_Entry]:
+    """Old ones stay, since a table that this run did not read may need them; their newer selves replace them."""
+    merged: Mapping[tuple[str, str], _Entry] = {
+        (entry.schema_, entry.name): entry for entry in (*published, *new)
+    }
+    return list(merged.values())

@@ -1,0 +1,101 @@
+"""Which tables of a plan one run exports: what the command line's `--table` and `--skip-…` mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from supa_assets.errors import SettingsError
+from supa_assets.plan.export_plan import ExportPlan, PlannedTable
+from supa_assets.settings import Settings
+
+__all__ = ["Selection", "select_tables", "streams_by_estimate"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    tables: list[PlannedTable]
+    """In import order."""
+    skipped: dict[str, str]
+    """Relations left out, with the option that did it."""
+
+
+def select_tables(
+    plan: ExportPlan,
+    settings: Settings,
+    *,
+    named: Sequence[str] = (),
+    skip_large: bool = False,
+    skip_auth: bool = False,
+) -> Selection:
+    """The tables to export. A name may be `table`, `schema.table` or the asset's.
+
+    Raises SettingsError for a name that no table has, close ones offered, and where nothing would be left.
+    """
+    wanted = {table.name for name in named for table in _find(plan, name)}
+    selected: list[PlannedTable] = []
+    skipped: dict[str, str] = {}
+    for table in plan.tables:
+        if named and table.name not in wanted:
+            continue
+        if skip_auth and table.schema_name == "auth":
+            skipped[table.relation] = "--skip-auth"
+        elif skip_large and streams_by_estimate(table, settings):
+            skipped[table.relation] = "--skip-large"
+        else:
+            selected.append(table)
+    if not selected:
+        raise _nothing_left(plan, settings, skipped)
+    return Selection(selected, skipped)
+
+
+def streams_by_estimate(table: PlannedTable, settings: Settings) -> bool:
+    """Whether the table counts as large before its rows are counted.
+
+    Where it was never analyzed, only `large_tables` can tell.
+    """
+    return table.is_large or (table.estimated_row_count or 0) > settings.streaming_threshold
+
+
+def _find(plan: ExportPlan, name: str) -> list[PlannedTable]:
+    """Tables of that name: `schema.table` before an asset's name before a bare table's."""
+    found = (
+        [table for table in plan.tables if name == table.relation]
+        or [table for table in plan.tables if name == table.name]
+        or [table for table in plan.tables if name == table.table]
+    )
+    if not found:
+        raise _unknown_table(plan, name)
+    if len(found) > 1:
+        relations = ", ".join(table.relation for table in found)
+        raise SettingsError(
+            f'"{name}" is the name of {len(found)} tables: {relations}',
+            hint="name the schema as well.",
+        )
+    return found
+
+
+def _unknown_table(plan: ExportPlan, name: str) -> SettingsError:
+    known = {form for table in plan.tables for form in (table.name, table.table, table.relation)}
+    folded = {form.casefold(): form for form in sorted(known)}
+    close = [folded[form] for form in get_close_matches(name.casefold(), folded, n=3)]
+    meant = f"did you mean {' or '.join(close)}? " if close else ""
+    return SettingsError(
+        f'there is no table "{name}" among the {len(plan.tables)} that can be exported',
+        hint=f"{meant}`supa-assets tables` lists them; other schemas: SUPA_ASSETS_SCHEMAS.",
+        found=name,
+    )
+
+
+def _nothing_left(plan: ExportPlan, settings: Settings, skipped: dict[str, str]) -> SettingsError:
+    schemas = ", ".join(f'"{schema}"' for schema in settings.schemas)
+    if not plan.tables:
+        return SettingsError(
+            f"there is no table to export in {schemas}",
+            hint="name the schemas that hold your tables in SUPA_ASSETS_SCHEMAS.",
+        )
+    return SettingsError(
+        f"the options leave no table to export: {', '.join(skipped)} skipped",
+        hint="give fewer of --table, --skip-large and --skip-auth.",
+    )

@@ -1,0 +1,232 @@
+"""What the database's catalogue says of the tables to export, read in four queries however many tables there are.
+
+The queries stand in `sql/`, ready to be pasted into psql.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Literal
+
+import psycopg
+from psycopg.rows import dict_row
+
+from supa_assets.errors import SettingsError
+from supa_assets.files.metadata import ReferenceEntry, ServerEntry, SourceEntry
+from supa_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString
+
+__all__ = [
+    "AUTH_TABLES",
+    "Catalog",
+    "Column",
+    "Table",
+    "Type",
+    "fetch_query",
+    "identify_source",
+    "read_catalog",
+    "read_types",
+]
+
+AUTH_TABLES = (("auth", "users"), ("auth", "identities"))
+
+
+@dataclass(frozen=True)
+class Type:
+    """A row of pg_type, as far as encoding depends on it."""
+
+    type_id: int
+    schema_name: str
+    name: str
+    kind: str
+    """typtype: b base, c composite, d domain, e enum, p pseudo, r range, m multirange."""
+    base_type_id: int
+    """Of a domain; else 0."""
+    element_type_id: int
+    """Of a true array; else 0."""
+    has_cast_to_json: bool
+    has_cast_to_text: bool
+    """By a function that isn't the type's own output function."""
+    field_names: tuple[str, ...]
+    field_type_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: str
+    """`format_type`, qualified where it isn't in pg_catalog."""
+    type_id: int
+    is_nullable: bool
+    generated: Literal["stored", "virtual"] | None
+    identity: Literal["always", "by default"] | None
+
+
+@dataclass(frozen=True)
+class Table:
+    schema_name: str
+    table_name: str
+    is_partitioned: bool
+    comment: str | None
+    estimated_row_count: int | None
+    byte_count: int
+    primary_key: tuple[str, ...]
+    key_correlation: float | None
+    columns: tuple[Column, ...]
+    references: tuple[ReferenceEntry, ...]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    source: SourceEntry
+    server: ServerEntry
+    read_at: str
+    tables: tuple[Table, ...]
+    types: Mapping[int, Type]
+
+
+def read_catalog(
+    connection: psycopg.Connection[Any], settings: Settings, *, source: SourceEntry
+) -> Catalog:
+    """The tables that `settings` selects; raises SettingsError for a schema that isn't there.
+
+    The connection must be in a transaction with `search_path` empty, so that type names come out qualified.
+    """
+    _require_schemas(connection, settings.schemas)
+    relations = fetch_query(
+        connection,
+        "relations.sql",
+        schemas=[*settings.schemas, *settings.platform_schemas],
+        platform_schemas=list(settings.platform_schemas),
+        named=[".".join(name) for name in AUTH_TABLES] if settings.auth else [],
+    )
+    relation_ids = [row["relation_id"] for row in relations]
+    columns = _read_columns(connection, relation_ids)
+    references = _read_references(connection, relation_ids)
+    type_ids = {column.type_id for of_table in columns.values() for column in of_table}
+    return Catalog(
+        source=identify_source(connection, source),
+        server=_read_server(connection),
+        read_at=_server_time(connection),
+        tables=tuple(
+            Table(
+                schema_name=row["schema_name"],
+                table_name=row["table_name"],
+                is_partitioned=row["is_partitioned"],
+                comment=row["comment"],
+                estimated_row_count=row["estimated_row_count"],
+                byte_count=row["byte_count"] or 0,
+                primary_key=tuple(row["primary_key"]),
+                key_correlation=row["key_correlation"],
+                columns=tuple(columns[row["relation_id"]]),
+                references=tuple(references[row["relation_id"]]),
+            )
+            for row in relations
+        ),
+        types=read_types(connection, sorted(type_ids)),
+    )
+
+
+def _read_columns(
+    connection: psycopg.Connection[Any], relation_ids: Sequence[int]
+) -> Mapping[int, list[Column]]:
+    columns: defaultdict[int, list[Column]] = defaultdict(list)
+    for row in fetch_query(connection, "columns.sql", relation_ids=relation_ids):
+        columns[row.pop("relation_id")].append(Column(**row))
+    return columns
+
+
+def _read_references(
+    connection: psycopg.Connection[Any], relation_ids: Sequence[int]
+) -> Mapping[int, list[ReferenceEntry]]:
+    references: defaultdict[int, list[ReferenceEntry]] = defaultdict(list)
+    for row in fetch_query(connection, "foreign_keys.sql", relation_ids=relation_ids):
+        references[row["relation_id"]].append(
+            ReferenceEntry(
+                constraint=row["constraint_name"],
+                columns=row["columns"],
+                schema_=row["referenced_schema"],
+                table=row["referenced_table"],
+                referenced_columns=row["referenced_columns"],
+            )
+        )
+    return references
+
+
+def read_types(connection: psycopg.Connection[Any], type_ids: Sequence[int]) -> dict[int, Type]:
+    """These types, and all that they are made of, by oid."""
+    types = {}
+    for row in fetch_query(connection, "types.sql", type_ids=type_ids):
+        row["field_names"] = tuple(row["field_names"])
+        row["field_type_ids"] = tuple(row["field_type_ids"])
+        types[row["type_id"]] = Type(**row)
+    return types
+
+
+def _read_server(connection: psycopg.Connection[Any]) -> ServerEntry:
+    row = connection.execute(
+        "SELECT current_setting('server_version'), current_setting('server_version_num')::int"
+    ).fetchone()
+    assert row is not None
+    return ServerEntry(version=row[0], version_number=row[1])
+
+
+def identify_source(connection: psycopg.Connection[Any], source: SourceEntry) -> SourceEntry:
+    """`source` with the server's own identifier, where the role may ask for it.
+
+    In a statement of its own, since to name a function that the role may not call is an error.
+    """
+    row = connection.execute(
+        "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"
+    ).fetchone()
+    if row is None or not row[0]:
+        return source
+    row = connection.execute(
+        "SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()"
+    ).fetchone()
+    return source.model_copy(update={"system_identifier": row[0] if row else None})
+
+
+def _server_time(connection: psycopg.Connection[Any]) -> str:
+    row = connection.execute("SELECT to_json(statement_timestamp()) #>> '{}'").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _require_schemas(connection: psycopg.Connection[Any], schemas: Sequence[str]) -> None:
+    found = {
+        name
+        for (name,) in connection.execute(
+            "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname = ANY (%s)", [list(schemas)]
+        )
+    }
+    for schema in schemas:
+        if schema not in found:
+            raise SettingsError(
+                f'schema "{schema}" does not exist in the database',
+                hint="mend the setting `schemas` (SUPA_ASSETS_SCHEMAS); capitals count.",
+            )
+
+
+@cache
+def _read_sql(package: str, file: str) -> LiteralString:
+    return resources.files(package).joinpath("sql").joinpath(file).read_text("utf-8")
+
+
+def fetch_query(
+    connection: psycopg.Connection[Any],
+    file: str,
+    *,
+    package: str = "supa_assets.server",
+    **parameters: object,
+) -> list[dict[str, Any]]:
+    """Rows of a query in the package's `sql/`; the file is part of it, hence as trusted as a literal."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(_read_sql(package, file), parameters)
+        return cursor.fetchall()

@@ -1,0 +1,105 @@
+"""One connection: its guarantees, and the settings that are pinned in its transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from supa_assets.errors import SourceError
+from supa_assets.server.address import Address
+from supa_assets.server.explain import explain_connection_error
+
+__all__ = ["APPLICATION_NAME", "SESSION_SETTINGS", "connect", "lift_timeouts", "pin_session"]
+
+APPLICATION_NAME = "supa-assets"
+OLDEST_SERVER = 150000
+
+
+def connect(address: Address, *, timeout_s: int) -> psycopg.Connection[Any]:
+    """Open a connection whose first statement begins a REPEATABLE READ, READ ONLY transaction.
+
+    Each connection of an export is one transaction, so a transaction pooler serves as well as a session pooler;
+    prepared statements are off for the same reason. Raises SourceError.
+    """
+    defaults = {
+        "application_name": APPLICATION_NAME,
+        "connect_timeout": timeout_s,
+        # A pooler's or NAT's silent drop is noticed in about a minute instead of two hours.
+        "keepalives": 1,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+    }
+    try:
+        connection: psycopg.Connection[Any] = psycopg.connect(
+            **{**defaults, **address.parameters, "client_encoding": "UTF8"},  # type: ignore[arg-type]
+            prepare_threshold=None,
+        )
+    except (psycopg.Error, UnicodeError) as error:
+        # Not only OperationalError: psycopg refuses some parameters, and the resolver some names, in their own ways.
+        raise explain_connection_error(error, address) from None
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    if connection.info.server_version < OLDEST_SERVER:
+        found = connection.info.parameter_status("server_version") or "unknown"
+        connection.close()
+        raise SourceError(
+            f"the server is PostgreSQL {found}, this program reads 15 and newer",
+            hint="upgrade the project (Dashboard, Settings, Infrastructure).",
+            expected=15,
+            found=found,
+        )
+    return connection
+
+
+SESSION_SETTINGS = {
+    "TimeZone": "UTC",  # timestamptz is written in UTC
+    "DateStyle": "ISO, YMD",  # dates inside ranges and composites
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "1",  # shortest digits that give the same float back
+    "bytea_output": "hex",
+    "lc_monetary": "C",
+    "xmloption": "content",
+    "search_path": "",  # names of types and reg* values come out qualified
+    "quote_all_identifiers": "off",  # reg* values
+    "row_security": "off",  # an error in place of rows that a policy would hide
+    "standard_conforming_strings": "on",
+}
+"""Settings that the text of values depends on; metadata.json records them."""
+
+_QUIET_SETTINGS = {
+    "statement_timeout": "0",  # Supabase's default of 2 minutes would end a long table midway
+    "idle_in_transaction_session_timeout": "0",  # a slow disk makes the transaction wait
+    "client_connection_check_interval": "1s",  # a killed client's statement ends with it, its locks too
+    "jit": "off",  # compiles for longer than a chunk takes
+    "synchronize_seqscans": "off",  # heap order starts at the first page
+    "max_parallel_workers_per_gather": "0",  # small computes have two cores, and rows keep their order
+}
+_TRANSACTION_TIMEOUT_SINCE = 170000
+
+
+def pin_session(connection: psycopg.Connection[Any], *, lock_timeout_s: int) -> None:
+    """Pin the transaction's settings as SET LOCAL would, in one round trip; gone with the transaction."""
+    settings = {**SESSION_SETTINGS, **_QUIET_SETTINGS, "lock_timeout": f"{lock_timeout_s}s"}
+    if connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
+        settings["transaction_timeout"] = "0"
+    connection.execute(
+        "SELECT pg_catalog.set_config(name, value, true)"
+        " FROM unnest(%s::pg_catalog.text[], %s::pg_catalog.text[]) AS s(name, value)",
+        [list(settings), list(settings.values())],
+    )
+
+
+def lift_timeouts(connection: psycopg.Connection[Any], *, lock_timeout_s: float) -> None:
+    """Of `pin_session` what waiting for a lock needs, by SET LOCAL: that takes no snapshot, as a SELECT would."""
+    settings = {**_QUIET_SETTINGS, "lock_timeout": f"{lock_timeout_s * 1000:.0f}ms"}
+    if connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
+        settings["transaction_timeout"] = "0"
+    statements = [
+        sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(value))
+        for name, value in settings.items()
+    ]
+    connection.execute(sql.SQL("; ").join(statements))

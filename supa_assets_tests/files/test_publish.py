@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from supa_assets.errors import ExportFault, OutputError
+from supa_assets.files.local_folder import LocalFolder
+from supa_assets.files.metadata import METADATA_FILE, ExportMetadata
+from supa_assets.files.publish import check_target, publish_run, read_metadata
+from supa_assets.files.verify import verify_export
+from supa_assets_tests.support.exports import (
+    SERVER,
+    SESSION,
+    SOURCE,
+    edit,
+    export,
+    new_folder,
+    plan_table,
+    publish,
+    read_files,
+    some_rows,
+    stage,
+)
+
+OTHER_SOURCE = SOURCE.model_copy(update={"host": "db.elsewhere.com"})
+
+
+def order_of(metadata: ExportMetadata) -> list[tuple[str, int]]:
+    return [(position.table, position.level) for position in metadata.import_order]
+
+
+def test_nothing_is_published_in_a_new_folder(tmp_path: Path) -> None:
+    assert read_metadata(new_folder(tmp_path)) is None
+    assert read_metadata(LocalFolder(tmp_path / "not there")) is None
+
+
+def test_what_is_published_is_what_publish_run_gives(tmp_path: Path) -> None:
+    storage = new_folder(tmp_path)
+    metadata = export(storage, "run", {"orders": some_rows(2), "empty": []})
+    assert read_metadata(storage) == metadata
+    assert metadata.source_database == SOURCE
+    assert metadata.server == SERVER
+    assert metadata.session == SESSION
+    assert set(read_files(tmp_path)) == {"orders.json", "empty.json", METADATA_FILE}
+    assert verify_export(storage, full=True) == []
+
+
+def test_a_run_of_some_tables_replaces_only_theirs(tmp_path: Path) -> None:
+    storage = new_folder(tmp_path)
+    first = export(storage, "one", {"orders": some_rows(2), "users": some_rows(3)})
+    second = export(storage, "two", {"orders": some_rows(5)})
+    assert second.tables["users"] == first.tables["users"]
+    assert second.tables["orders"].run_id == "two"
+    assert second.exported_at > first.exported_at
+    assert verify_export(storage) == []
+
+
+def test_a_run_of_all_tables_removes_those_that_left_the_database(tmp_path: Path) -> None:
+    storage = new_folder(tmp_path)
+    export(storage, "one", {"orders": some_rows(2), "gone": some_rows(3)})
+    (tmp_path / "mine.json").write_text("{}")
+    (tmp_path / "export.log").write_text("")
+    export(storage, "two", {"orders": some_rows(5)}, replaces_all=True)
+    assert set(read_files(tmp_path)) == {"orders.json", METADATA_FILE, "mine.json", "export.log"}
+
+
+def test_only_files_of_tables_are_ever_removed(tmp_path: Path) -> None:
+    """A metadata.json that somebody edited names no victim."""
+    storage = new_folder(tmp_path / "out")
+    export(storage, "one", {"a": [], "b": [], "c": []})
+    document = json.loads((storage.path / METADATA_FILE).read_bytes())
+    for table, file in {"a": "../mine", "b": METADATA_FILE, "c": "export.log"}.items():
+        document["tables"][table]["file"] = file
+    (storage.path / METADATA_FILE).write_text(json.dumps(document))
+    for path in (tmp_path / "mine", storage.path / "export.log"):
+        path.write_text("mine")
+    metadata = export(storage, "two", {"orders": some_rows(1)}, replaces_all=True)
+    assert set(metadata.tables) == {"orders"}
+    assert (tmp_path / "mine").read_text() == (storage.path / "export.log").read_text() == "mine"
+
+
+def test_import_order_spans_all_published_tables(tmp_path: Path) -> None:
+    storage = new_folder(tmp_path)
+    stage(storage, "one", plan_table("orders", references=["users", "elsewhere"]), [])
+    assert order_of(publish(storage, "one")) == [("orders", 0)]
+    stage(storage, "two", plan_table("users", references=["users"]), [])
+    metadata = publish(storage, "two")
+    assert order_of(metadata) == [("users", 0), ("orders", 1)]
+    assert [(broken.table, broken.reason) for broken in metadata.broken_references] == [
+        ("users", "self")
+    ]
+
+
+def test_references_follow_true_names_where_an_asset_has_another(tmp_path: Path) -> None:
+    storage = new_folder(tmp_path)
+    stage(storage, "run", plan_table("Users__0badcafe", table="a/b"), [])
+    stage(storage, "run", plan_table("orders", references=["a/b"]), [])
+    assert order_of(publish(storage, "run")) == [("Users__0badcafe", 0), ("orders", 1)]
+
+
+def test_a_table_that_comes_under_another_name_leaves_no_second_entry(tmp_path: Path) -> None:
+    storage = new_folder(tmp_path)
+    export(storage, "one", {"Users": some_rows(1)})
+    stage(storage, "two", plan_table("Users__0badcafe", table="Users"), some_rows(2))
+    assert set(publish(storage, "two").tables) == {"Users__0badcafe"}
+    assert set(read_files(tmp_path)) == {"Users__0badcafe.json", METADATA_FILE}
+
+
+def test_a_lost_file_of_another_table_stays_a_fault(tmp_path: Path) -> None:
+    """Dropping its entry would turn a loss that verify tells into an export that looks whole."""
+    storage = new_folder(tmp_path)
+    export(storage, "one", {"orders": some_rows(2), "users": some_rows(3)})
+    (tmp_path / "users.json").unlink()
+    export(storage, "two", {"orders": some_rows(5)})
+    assert [(fault.table, fault.what) for fault in verify_export(storage)] == [("users", "file")]
+
+
+def test_fields_of_a_newer_minor_version_are_kept(tmp_path: Path) -> None:
+    storage = new_folder(tmp_path)
+    export(storage, "one", {"orders": [], "users": []})
+    document = json.loads((tmp_path / METADATA_FILE).read_bytes())
+    document["fromTheFuture"] = {"a": 1}
+    document["tables"]["users"]["fromTheFuture"] = 2
+    (tmp_path / METADATA_FILE).write_text(json.dumps(document))
+    export(storage, "two", {"orders": []})
+    document = json.loads((tmp_path / METADATA_FILE).read_bytes())
+    assert document["fromTheFuture"] == {"a": 1}
+    assert document["tables"]["users"]["fromTheFuture"] == 2
+
+
+def test_only_the_named_tables_of_a_run_are_published(tmp_path: Path) -> None:
+    storage = new_folder(tmp_path)
+    stage(storage, "run", "good", some_rows(1))
+    stage(storage, "run", "bad", some_rows(1))
+    metadata = publish_run(
+        storage,
+        run_id="run",
+        source=SOURCE,
+        server=SERVER,
+        session=SESSION,
+        replaces_all=False,
+        tables=["good"],
+    )
+    assert set(metadata.tables) == {"good"}
+    assert set(read_files(tmp_path)) == {"good.json", METADATA_FILE}
+
+
+def test_a_database_without_tables_is_published_as_such(tmp_path: Path) -> None:
+    storage = new_folder(tmp_path)
+    export(storage, "one", {"orders": []})
+    assert publish(storage, "two", replaces_all=True).tables == {}
+    assert set(read_files(tmp_path)) == {METADATA_FILE}
+
+
+# Refused
+
+
+def assert_refused(
+    storage: LocalFolder, error: type[Exception], match: str, **arguments: object
+) -> None:
+    before = read_files(storage.path)
+    stage(storage, "refused", "orders", some_rows(9))
+    with pytest.raises(error, match=match) as caught:
+        publish(storage, "refused", **arguments)  # type: ignore[arg-type]
+    assert "HINT:" in str(caught.value)
+    assert read_files(storage.path) == before
+
+
+BROKEN = {
+    "empty": (b"", "not a metadata.json"),
+    "not JSON": (b"{", "not a metadata.json"),
+    "not an export": (b'{"name": "package"}', "not a metadata.json"),
+    "newer": (b'{"formatVersion": 2, "tables": []}', "has formatVersion 2, this program knows 1"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+@pytest.mark.parametrize("replaces_all", [False, True])
+def test_a_broken_or_newer_metadata_is_never_replaced(
+    tmp_path: Path, case: str, replaces_all: bool
+) -> None:
+    data, message = BROKEN[case]
+    storage = new_folder(tmp_path)
+    export(storage, "one", {"orders": some_rows(1)})
+    (tmp_path / METADATA_FILE).write_bytes(data)
+    assert_refused(storage, ExportFault, message, replaces_all=replaces_all)
+    with pytest.raises(ExportFault, match=message):
+        check_target(storage, SOURCE)
+
+
+def test_two_databases_are_not_mixed_in_one_folder(tmp_path: Path) -> None:
+    storage = new_folder(tmp_path)
+    export(storage, "one", {"orders": some_rows(1)})
+    message = "holds an export of .*db.example.com.*, this run reads .*db.elsewhere.com"
+    assert_refused(storage, OutputError, message, source=OTHER_SOURCE)
+    with pytest.raises(OutputError, match=message) as caught:
+        check_target(storage, OTHER_SOURCE)
+    assert "--output-dir" in str(caught.value)
+
+
+def test_an_export_of_all_tables_does_not_replace_that_of_another_database(tmp_path: Path) -> None:
+    storage = new_folder(tmp_path)
+    export(storage, "one", {"orders": some_rows(1), "users": []})
+    message = "holds an export of .*db.example.com.*, this run reads .*db.elsewhere.com"
+    assert_refused(storage, OutputError, message, source=OTHER_SOURCE, replaces_all=True)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "is_same"),
+    [
+        (("pooler", 5432, "aaaa"), ("pooler", 5432, "bbbb"), False),
+        (("pooler", 6543, "aaaa"), ("db.aaaa.supabase.co", 5432, "aaaa"), True),
+        (("localhost", 5432, None), ("localhost", 5433, None), False),
+        (("localhost", 5432, None), ("localhost", 5432, "aaaa"), True),
+    ],
+)
+def test_a_project_tells_databases_behind_one_pooler_apart(
+    one: tuple[object, ...], two: tuple[object, ...], is_same: bool
+) -> None:
+    fields = ("host", "port", "project")
+    first, second = (
+        SOURCE.model_copy(update=dict(zip(fields, values, strict=True))) for values in (one, two)
+    )
+    assert first.is_same_database(second) is second.is_same_database(first) is is_same
+
+
+def test_a_run_that_staged_nothing_publishes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ExportFault, match="staged no table"):
+        publish(new_folder(tmp_path), "run")
+    assert read_files(tmp_path) == {}
+
+
+def test_a_staged_file_that_changed_is_not_published(tmp_path: Path) -> None:
+    storage = new_folder(tmp_path)
+    stage(storage, "run", "orders", some_rows(2))
+    edit(tmp_path / ".supa-assets" / "run" / "orders.json", lambda data: data[:-1])
+    with pytest.raises(ExportFault, match=r'staged file "orders\.json" differs'):
+        publish(storage, "run")
+    assert read_files(tmp_path) == {}
+
+
+# Several writers
+
+
+def _export_one_after_another(folder: Path, writer: int) -> None:
+    storage = LocalFolder(folder)
+    for number in range(5):
+        run_id = f"run-{writer}-{number}"
+        storage.prepare()
+        with storage.hold_run(run_id):
+            export(storage, run_id, {f"table_{writer}_{number}": some_rows(2), "shared": []})
+
+
+def test_writers_at_once_lose_none_of_each_others_entries(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [
+        context.Process(target=_export_one_after_another, args=(tmp_path, writer))
+        for writer in range(4)
+    ]
+    for process in writers:
+        process.start()
+    for process in writers:
+        process.join()
+    assert [process.exitcode for process in writers] == [0, 0, 0, 0]
+    storage = LocalFolder(tmp_path)
+    metadata = read_metadata(storage)
+    assert metadata is not None
+    expected = {f"table_{writer}_{number}" for writer in range(4) for number in range(5)}
+    assert set(metadata.tables) == expected | {"shared"}
+    assert verify_export(storage) == []

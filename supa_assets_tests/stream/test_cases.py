@@ -1,0 +1,49 @@
+"""The cabinet in cases/: for each family of types, the exact bytes of the file, and the way back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from supa_assets_tests.support.databases import Database
+from supa_assets_tests.support.way_back import restore, unequal_values
+
+CASES = sorted((Path(__file__).parent.parent / "cases").glob("*.sql"))
+
+
+LACKS = {"PostgreSQL 18": {"xml"}, "PostgreSQL 15": {"PostgreSQL 18", "vector"}}
+"""What the servers of the tests don't have of what cases need."""
+
+
+def cases() -> Iterator[object]:
+    """Each case with each server that has what the case says it needs."""
+    for case in CASES:
+        found = re.search(r"^-- needs: (.*)$", case.read_text(), re.MULTILINE)
+        needs = set(found[1].split(", ")) if found else set()
+        for server, lacks in LACKS.items():
+            if not needs & lacks:
+                yield pytest.param(server, case, id=f"{case.stem}, {server}")
+
+
+@pytest.mark.parametrize(("any_server", "case"), list(cases()), indirect=["any_server"])
+def test_a_file_has_exactly_the_bytes_that_the_case_tells(
+    any_database: Database, case: Path
+) -> None:
+    any_database.execute(case.read_text())
+    text = any_database.export(any_database.table())
+    assert text == case.with_suffix(".json").read_text(encoding="utf-8")
+    json.loads(text)
+
+
+@pytest.mark.parametrize(("any_server", "case"), list(cases()), indirect=["any_server"])
+def test_a_file_goes_back_into_postgres_with_every_value_equal(
+    any_database: Database, case: Path
+) -> None:
+    any_database.execute(case.read_text())
+    table = any_database.table()
+    restore(any_database, table, any_database.export(table))
+    assert unequal_values(any_database, table) == []
