@@ -33,7 +33,7 @@ class SupaAssetsError(Exception):
         message: str,
         *,
         hint: str | None = None,
-        relation: str | None = None,
+        relation: object = None,
         path: str | None = None,
         expected: object = None,
         found: object = None,
@@ -41,7 +41,7 @@ class SupaAssetsError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.relation = relation
+        self.relation = None if relation is None else str(relation)
         self.path = path
         self.expected = expected
         self.found = found

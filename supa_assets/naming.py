@@ -12,11 +12,23 @@ import hashlib
 import keyword
 import re
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-__all__ = ["CHECK_SUFFIX", "RESERVED_NAMES", "RelationName", "assign_asset_names", "file_name"]
+__all__ = ["CHECK_SUFFIX", "RESERVED_NAMES", "Relation", "assign_asset_names", "file_name"]
 
-RelationName = tuple[str, str]
-"""(schema, table) as they stand in the catalogue, unquoted."""
+
+class Relation(NamedTuple):
+    """A relation's name as it stands in the catalogue, unquoted. `sql.Identifier(*relation)` quotes it.
+
+    `str()` gives `schema.name`, for messages and for programs; it can't be taken apart again where a name has a dot.
+    """
+
+    schema_name: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema_name}.{self.name}"
+
 
 CHECK_SUFFIX = "file_matches_metadata"
 """Name of each table's asset check; Dagster calls its step `<asset>_<check>`."""
@@ -49,14 +61,14 @@ _LONGEST_NAME = 100
 _PRIVILEGED = {("auth", "users"): 0, ("auth", "identities"): 1}
 
 
-def assign_asset_names(relations: Iterable[RelationName]) -> dict[RelationName, str]:
+def assign_asset_names(relations: Iterable[Relation]) -> dict[Relation, str]:
     """Give each relation its asset name: unique also when case is ignored, the same whatever the order of `relations`.
 
     A table of `public` is called as it is, one of another schema `schema_table`. Where two would meet (`Users` beside
     `users`, `public.auth_users` beside `auth.users`), the one that sorts first keeps the plain name and the other is
     escaped: `auth.users` and `auth.identities` before everything, then `public`, then names without capitals.
     """
-    assigned: dict[RelationName, str] = {}
+    assigned: dict[Relation, str] = {}
     taken: set[str] = set()
     for relation in sorted(set(relations), key=_precedence):
         name = _plain_name(relation)
@@ -72,7 +84,7 @@ def file_name(asset_name: str) -> str:
     return f"{asset_name}.json"
 
 
-def _precedence(relation: RelationName) -> tuple[int, bool, bool, str, str]:
+def _precedence(relation: Relation) -> tuple[int, bool, bool, str, str]:
     schema, table = relation
     has_capitals = table != table.lower()
     return (
@@ -84,7 +96,7 @@ def _precedence(relation: RelationName) -> tuple[int, bool, bool, str, str]:
     )
 
 
-def _plain_name(relation: RelationName) -> str:
+def _plain_name(relation: Relation) -> str:
     schema, table = relation
     return table if schema == "public" else f"{schema}_{table}"
 
@@ -99,7 +111,7 @@ def _is_fit(name: str) -> bool:
     )
 
 
-def _escaped_names(relation: RelationName) -> Iterator[str]:
+def _escaped_names(relation: Relation) -> Iterator[str]:
     """Candidates, shortest first: the longer ones serve where a table is itself called like another's escaped name."""
     digest = hashlib.sha256("\0".join(relation).encode("utf-8", "surrogateescape")).hexdigest()
     readable = _UNFIT_CHARACTER.sub("_", _plain_name(relation)).strip("_")[:_LONGEST_NAME]

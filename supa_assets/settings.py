@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from supa_assets.errors import SettingsError
+from supa_assets.naming import Relation
 from supa_assets.schema_classes import PLATFORM_SCHEMAS, classify_schema
 
 if sys.version_info >= (3, 11):
@@ -177,9 +178,9 @@ class Settings(ValueForms):
                 raise ValueError(f'"{name}" has no dot; write [tables."schema.table"]')
         return tables
 
-    def forms(self, schema: str, table: str) -> ValueForms:
+    def forms(self, relation: Relation) -> ValueForms:
         """Order and forms of values of one table: its own section's, else those of all."""
-        own = dict(self.tables).get(f"{schema}.{table}") or TableForms()
+        own = dict(self.tables).get(str(relation)) or TableForms()
         names = ValueForms.model_fields
         return ValueForms(**{n: getattr(own, n) or getattr(self, n) for n in names})
 
@@ -199,17 +200,17 @@ class Settings(ValueForms):
             )
         return self.database_url.get_secret_value()
 
-    def excluding(self, schema: str, table: str) -> str | None:
+    def excluding(self, relation: Relation) -> str | None:
         """The setting that leaves the table out of the selected schemas, with its pattern; None if none does."""
-        name = f"{schema}.{table}"
+        name = str(relation)
         if self.include and not any(fnmatchcase(name, pattern) for pattern in self.include):
             return "include"
         pattern = next((p for p in self.exclude if fnmatchcase(name, p)), None)
         return None if pattern is None else f"exclude {pattern}"
 
-    def is_large(self, schema: str, table: str) -> bool:
+    def is_large(self, relation: Relation) -> bool:
         """Whether `large_tables` names the table."""
-        return table in self.large_tables or f"{schema}.{table}" in self.large_tables
+        return relation.name in self.large_tables or str(relation) in self.large_tables
 
 
 def load_settings(

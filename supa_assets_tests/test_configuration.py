@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from supa_assets.errors import SettingsError
+from supa_assets.naming import Relation
 from supa_assets.settings import Settings, load_settings
 from supa_assets_tests.support.databases import Database
 
@@ -34,9 +35,9 @@ def test_the_documented_example_is_valid(tmp_path: Path) -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
     (tmp_path / "supa-assets.toml").write_text(example)
     settings = load_settings({}, folder=tmp_path)
-    assert settings.forms("public", "sensor_readings").order == "physical"
-    assert settings.forms("public", "sensor_readings").timestamps == "utc"
-    assert settings.forms("public", "orders").int8 == "string"
+    assert settings.forms(Relation("public", "sensor_readings")).order == "physical"
+    assert settings.forms(Relation("public", "sensor_readings")).timestamps == "utc"
+    assert settings.forms(Relation("public", "orders")).int8 == "string"
     assert hash(settings) == hash(load_settings({}, folder=tmp_path))
 
 
@@ -77,10 +78,10 @@ def test_patterns_select_tables_and_change_no_others_name(database: Database) ->
         "CREATE TABLE billing.orders (id int)",
     )
     schemas = ("public", "billing")
-    everything = {t.relation: t.name for t in database.plan(schemas=schemas).tables}
+    everything = {str(t.relation): t.name for t in database.plan(schemas=schemas).tables}
 
     def select(**patterns: tuple[str, ...]) -> dict[str, str]:
-        return {t.relation: t.name for t in database.plan(schemas=schemas, **patterns).tables}
+        return {str(t.relation): t.name for t in database.plan(schemas=schemas, **patterns).tables}
 
     assert set(select(exclude=("public.tmp_*", "public.orders"))) == {
         "public.Orders",
@@ -110,7 +111,7 @@ def test_values_take_the_form_that_is_set(any_database: Database) -> None:
     assert row["ats"] == ["2026-01-02T03:04:05"]
     assert base64.b64decode(row["payload"], validate=True) == payload
     assert row["payloads"] == ["\\x01"]
-    encodings = {column.entry.name: column.entry.encoding for column in table.columns}
+    encodings = {column.entry.name: column.entry.encoding for column in table.rows.columns}
     assert encodings["payload"] == "base64"
     assert encodings["id"] == "number"
 

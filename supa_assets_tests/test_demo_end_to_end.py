@@ -100,12 +100,12 @@ def test_auth_users_holds_exactly_the_six_columns(demo: Path, metadata: ExportMe
 
 def test_parents_come_before_children_in_the_import_order(metadata: ExportMetadata) -> None:
     place = {position.table: index for index, position in enumerate(metadata.import_order)}
-    by_relation = {(e.schema_, e.table): name for name, e in metadata.tables.items()}
+    by_relation = {(e.schema_name, e.table): name for name, e in metadata.tables.items()}
 
     assert set(place) == set(metadata.tables)
     for name, entry in metadata.tables.items():
         for reference in entry.references:
-            parent = by_relation[reference.schema_, reference.table]
+            parent = by_relation[reference.schema_name, reference.table]
             assert parent == name or place[parent] < place[name]
     assert [(b.table, b.reason) for b in metadata.broken_references] == [("alerts", "self")]
 
@@ -170,9 +170,7 @@ def read_with_psql(url: str, entry: TableEntry) -> Iterator[list[str]]:
     """The table's values in the file's order: what psql prints, arrays and composites as the server's own JSON."""
     columns = ", ".join(psql_expression(c.name, c.encoding) for c in entry.columns)
     order = ", ".join(f'"{name}"' for name in entry.ordered_by)
-    query = (
-        f'COPY (SELECT {columns} FROM "{entry.schema_}"."{entry.table}" ORDER BY {order}) TO STDOUT'
-    )
+    query = f'COPY (SELECT {columns} FROM "{entry.schema_name}"."{entry.table}" ORDER BY {order}) TO STDOUT'
     done = subprocess.run(
         [binaries() / "psql", "-X", "-q", "-c", "SET TimeZone = 'UTC'",
          "-c", f"{query} (FORMAT csv, NULL '{NULL}')", url],

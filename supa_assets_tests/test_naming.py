@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from supa_assets.naming import (
     CHECK_SUFFIX,
     RESERVED_NAMES,
-    RelationName,
+    Relation,
     assign_asset_names,
     file_name,
 )
@@ -27,7 +27,8 @@ awkward = st.sampled_from(
      "type", "Foo Bar", "🙂", "metadata", "Metadata", f"x_{CHECK_SUFFIX}", "__x", "class", "", " ", "users__"]
 )  # fmt: skip
 relations = st.sets(
-    st.tuples(
+    st.builds(
+        Relation,
         st.sampled_from(["public", "auth", "a", "a_b", "Public", "x y"]) | identifiers,
         awkward | identifiers,
     ),
@@ -36,9 +37,11 @@ relations = st.sets(
 
 
 @given(relations)
-@example({("auth", "users"), ("public", "auth_users"), ("public", "AUTH_USERS")})
+@example(
+    {Relation("auth", "users"), Relation("public", "auth_users"), Relation("public", "AUTH_USERS")}
+)
 def test_names_are_unique_without_case_and_fit_for_dagster_and_file_systems(
-    tables: set[RelationName],
+    tables: set[Relation],
 ) -> None:
     names = assign_asset_names(tables)
     assert set(names) == tables
@@ -52,7 +55,7 @@ def test_names_are_unique_without_case_and_fit_for_dagster_and_file_systems(
 
 @given(relations, st.randoms())
 def test_names_do_not_depend_on_the_order_of_the_tables(
-    tables: set[RelationName], chance: random.Random
+    tables: set[Relation], chance: random.Random
 ) -> None:
     shuffled = list(tables)
     chance.shuffle(shuffled)
@@ -61,9 +64,9 @@ def test_names_do_not_depend_on_the_order_of_the_tables(
 
 @given(relations)
 def test_a_table_literally_called_like_anothers_escaped_name_is_told_apart(
-    tables: set[RelationName],
+    tables: set[Relation],
 ) -> None:
-    escaped = {("public", name) for name in assign_asset_names(tables).values()}
+    escaped = {Relation("public", name) for name in assign_asset_names(tables).values()}
     names = assign_asset_names(tables | escaped)
     assert len({name.casefold() for name in names.values()}) == len(tables | escaped)
 
@@ -80,7 +83,7 @@ def test_a_table_literally_called_like_anothers_escaped_name_is_told_apart(
         (("public", "2026"), "2026"),
     ],
 )
-def test_a_fit_name_stays_as_it_is(relation: RelationName, expected: str) -> None:
+def test_a_fit_name_stays_as_it_is(relation: Relation, expected: str) -> None:
     assert assign_asset_names([relation]) == {relation: expected}
 
 
@@ -94,24 +97,34 @@ def test_a_fit_name_stays_as_it_is(relation: RelationName, expected: str) -> Non
 )  # fmt: skip
 def test_an_unfit_name_is_escaped_with_the_hash_of_the_true_one(table: str, readable: str) -> None:
     digest = hashlib.sha256(f"public\0{table}".encode()).hexdigest()
-    assert assign_asset_names([("public", table)])["public", table] == f"{readable}__{digest[:8]}"
+    assert (
+        assign_asset_names([Relation("public", table)])[Relation("public", table)]
+        == f"{readable}__{digest[:8]}"
+    )
 
 
 def test_users_keeps_its_name_beside_users_with_a_capital() -> None:
-    names = assign_asset_names([("public", "Users"), ("public", "users"), ("public", "USERS")])
-    assert names["public", "users"] == "users"
-    assert names["public", "USERS"] == "USERS__" + names["public", "USERS"].rpartition("__")[2]
+    names = assign_asset_names(
+        [Relation("public", "Users"), Relation("public", "users"), Relation("public", "USERS")]
+    )
+    assert names[Relation("public", "users")] == "users"
+    assert (
+        names[Relation("public", "USERS")]
+        == "USERS__" + names[Relation("public", "USERS")].rpartition("__")[2]
+    )
 
 
 def test_auth_users_keeps_its_name_beside_a_table_of_that_name() -> None:
-    names = assign_asset_names([("public", "auth_users"), ("auth", "users"), ("auth_users", "x")])
-    assert names["auth", "users"] == "auth_users"
-    assert names["public", "auth_users"].startswith("auth_users__")
+    names = assign_asset_names(
+        [Relation("public", "auth_users"), Relation("auth", "users"), Relation("auth_users", "x")]
+    )
+    assert names[Relation("auth", "users")] == "auth_users"
+    assert names[Relation("public", "auth_users")].startswith("auth_users__")
 
 
 @settings(max_examples=20, deadline=None)
 @given(relations)
-def test_dagster_takes_every_name_as_an_assets(tables: set[RelationName]) -> None:
+def test_dagster_takes_every_name_as_an_assets(tables: set[Relation]) -> None:
     def build(name: str) -> tuple[dg.AssetsDefinition, dg.AssetChecksDefinition]:
         @dg.asset(name=name)
         def asset() -> None: ...

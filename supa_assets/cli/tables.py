@@ -44,10 +44,12 @@ def print_plan(plan: ExportPlan, chosen: Sequence[PlannedTable], settings: Setti
     rows = [
         (
             str(table.level),
-            table.relation,
+            str(table.relation),
             table.file,
-            "?" if table.estimated_row_count is None else f"~{table.estimated_row_count:,}",
-            format_bytes(table.byte_count),
+            "?"
+            if table.statistics.estimated_row_count is None
+            else f"~{table.statistics.estimated_row_count:,}",
+            format_bytes(table.statistics.byte_count),
             _how(table, settings),
         )
         for table in chosen
@@ -55,8 +57,8 @@ def print_plan(plan: ExportPlan, chosen: Sequence[PlannedTable], settings: Setti
     print_columns(
         out, ("level", "table", "file", "rows (estimate)", "on disk", "how"), rows, right="rllrrl"
     )
-    known_rows = sum(table.estimated_row_count or 0 for table in chosen)
-    size = sum(table.byte_count for table in chosen)
+    known_rows = sum(table.statistics.estimated_row_count or 0 for table in chosen)
+    size = sum(table.statistics.byte_count for table in chosen)
     out.print(
         f"\n{format_number_of(len(chosen), 'table')}, about {format_number_of(known_rows, 'row')},"
         f" {format_bytes(size)} on the server's disk, from {plan.source.host}:{plan.source.port}/"

@@ -27,7 +27,7 @@ def with_checksums(
     for table in tables:
         started = time.monotonic()
         try:
-            checksum = read_checksum(hold.connection, table)
+            checksum = read_checksum(hold.connection, table.rows)
         except psycopg.Error as error:
             raise explain_query_error(error, hold.address, relation=table.relation) from None
         checksums[table.name] = ChecksumEntry(

@@ -87,20 +87,16 @@ def judge_export(
     tables: Mapping[str, TableEntry], *, plan: ExportPlan, relations: Iterable[NotExportedEntry]
 ) -> Consistency:
     """Judge an export of these tables by the loaded plan, and by what was last found in the database."""
-    exported = {(entry.schema_, entry.table) for entry in tables.values()}
+    exported = {entry.relation for entry in tables.values()}
     reasons: dict[tuple[str, str], str] = {
-        (table.schema_name, table.table): "it was not exported yet" for table in plan.tables
+        table.relation: "it was not exported yet" for table in plan.tables
     }
     reasons |= {
-        (entry.schema_, entry.name): entry.reason
-        for entry in relations
-        if entry.reason in _SHOULD_BE_THERE
+        entry.relation: entry.reason for entry in relations if entry.reason in _SHOULD_BE_THERE
     }
     return Consistency(
         tables=tables,
-        missing=[
-            MissingTable(".".join(key), reasons[key]) for key in sorted(reasons.keys() - exported)
-        ],
+        missing=[MissingTable(str(key), reasons[key]) for key in sorted(reasons.keys() - exported)],
         snapshots=list_snapshots(tables),
     )
 

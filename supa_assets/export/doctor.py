@@ -212,13 +212,13 @@ def _check_tables(doctor: Doctor, settings: Settings) -> None:
 
 
 def _describe_tables(plan: ExportPlan) -> str:
-    counts = [table.estimated_row_count for table in plan.tables]
+    counts = [table.statistics.estimated_row_count for table in plan.tables]
     rows = sum(count for count in counts if count is not None)
     unknown = counts.count(None)
     said = f"{len(counts)} tables, about {rows:,} rows (estimate)"
     if unknown:
         said += f" besides {unknown} tables that were never analyzed"
-    megabytes = sum(table.byte_count for table in plan.tables) / 1_000_000
+    megabytes = sum(table.statistics.byte_count for table in plan.tables) / 1_000_000
     return f"{said}, {megabytes:,.1f} MB on the server's disk to read and send"
 
 

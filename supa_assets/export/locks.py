@@ -19,7 +19,7 @@ import psycopg
 from psycopg import errors, sql
 
 from supa_assets.errors import SourceError
-from supa_assets.naming import RelationName
+from supa_assets.naming import Relation
 from supa_assets.plan.export_plan import PlannedTable
 from supa_assets.server.address import Address
 from supa_assets.server.catalog import fetch_query
@@ -45,14 +45,14 @@ _EXPECTED = (
 
 def lock_tables(
     connection: psycopg.Connection[Any], tables: Sequence[PlannedTable], *, timeout_s: float
-) -> dict[RelationName, psycopg.Error]:
+) -> dict[Relation, psycopg.Error]:
     """Lock the tables for reading, and say of each one that can't be why not.
 
     All together wait `timeout_s`, then each a moment. The transaction goes on, and has no snapshot yet.
     """
     deadline = time.monotonic() + timeout_s
     lift_timeouts(connection, lock_timeout_s=timeout_s)
-    failed: dict[RelationName, psycopg.Error] = {}
+    failed: dict[Relation, psycopg.Error] = {}
     for start in range(0, len(tables), _BATCH):
         batch = tables[start : start + _BATCH]
         if _lock(connection, batch) is None:
@@ -61,7 +61,7 @@ def lock_tables(
             left_s = max(deadline - time.monotonic(), _LEAST_WAIT_S)
             lift_timeouts(connection, lock_timeout_s=left_s)
             if error := _lock(connection, [table]):
-                failed[table.schema_name, table.table] = error
+                failed[table.relation] = error
     return failed
 
 
@@ -80,17 +80,17 @@ def _lock(
 
 def _compose_name(table: PlannedTable) -> sql.Composable:
     """A partitioned table's leaves are locked with it, an inheritance child is a table of its own."""
-    only = sql.SQL("") if table.is_partitioned else sql.SQL("ONLY ")
-    return only + sql.Identifier(table.schema_name, table.table)
+    only = sql.SQL("") if table.rows.is_partitioned else sql.SQL("ONLY ")
+    return only + sql.Identifier(*table.relation)
 
 
 def explain_lock_failure(
     connection: psycopg.Connection[Any],
-    relations: Sequence[RelationName],
+    relations: Sequence[Relation],
     *,
     timeout_s: float,
     address: Address,
-) -> dict[RelationName, SourceError]:
+) -> dict[Relation, SourceError]:
     """Name who holds each of the relations, as far as the role may see it."""
     if not relations:
         return {}
@@ -98,24 +98,24 @@ def explain_lock_failure(
     return {
         relation: SourceError(
             address.redact(
-                f'"{".".join(relation)}" could not be locked for reading within {timeout_s:g} s:'
+                f'"{relation!s}" could not be locked for reading within {timeout_s:g} s:'
                 f" {'; '.join(_describe_all(holders[relation]))}"
             ),
             hint="wait until it is done and run again, end it with pg_terminate_backend(), or raise the setting"
             " lock_timeout_s.",
-            relation=".".join(relation),
+            relation=str(relation),
         )
         for relation in relations
     }
 
 
 def _read_holders(
-    connection: psycopg.Connection[Any], relations: Sequence[RelationName]
-) -> Mapping[RelationName, list[dict[str, Any]]]:
-    holders: defaultdict[RelationName, list[dict[str, Any]]] = defaultdict(list)
+    connection: psycopg.Connection[Any], relations: Sequence[Relation]
+) -> Mapping[Relation, list[dict[str, Any]]]:
+    holders: defaultdict[Relation, list[dict[str, Any]]] = defaultdict(list)
     schemas, tables = ([relation[part] for relation in relations] for part in (0, 1))
     for row in fetch_query(connection, "lock_holders.sql", schemas=schemas, tables=tables):
-        holders[row["schema_name"], row["name"]].append(row)
+        holders[Relation(row["schema_name"], row["name"])].append(row)
     return holders
 
 

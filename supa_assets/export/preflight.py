@@ -21,7 +21,7 @@ from supa_assets.export.refusals import (
     refuse_missing,
     refuse_unprivileged,
 )
-from supa_assets.export.survey import Relation, Survey, survey
+from supa_assets.export.survey import Survey, SurveyedRelation, survey
 from supa_assets.files.metadata import (
     DriftEntry,
     NotExportedEntry,
@@ -30,7 +30,7 @@ from supa_assets.files.metadata import (
 )
 from supa_assets.files.publish import Findings
 from supa_assets.files.structure import StructureEntry
-from supa_assets.naming import RelationName
+from supa_assets.naming import Relation
 from supa_assets.plan.export_plan import ExportPlan, PlannedTable, plan_export
 from supa_assets.schema_classes import SchemaClass, classify_schema
 from supa_assets.server.address import Address
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Preflight",
     "Refusal",
-    "Relation",
     "Survey",
+    "SurveyedRelation",
     "explain_plain_text",
     "preflight",
     "read_tables",
@@ -77,16 +77,14 @@ class Preflight(BaseModel):
     def missing(self) -> list[str]:
         """`schema.table` of those that the settings select and the loaded definitions don't know."""
         return [
-            f"{entry.schema_}.{entry.name}"
+            str(entry.relation)
             for entry in self.relations
             if entry.reason == "created since the definitions were loaded"
         ]
 
     def findings(self) -> Findings:
         """For metadata.json."""
-        relations = sorted(
-            [*self.relations, *self.exported], key=lambda entry: (entry.schema_, entry.name)
-        )
+        relations = sorted([*self.relations, *self.exported], key=lambda entry: entry.relation)
         return Findings(relations, self.not_included, self.drift, self.structure)
 
     def refuse(self) -> None:
@@ -104,14 +102,14 @@ def preflight(
         raise explain_query_error(error, hold.address) from None
 
 
-def read_tables(hold: SnapshotHold, settings: Settings) -> dict[RelationName, PlannedTable]:
+def read_tables(hold: SnapshotHold, settings: Settings) -> dict[Relation, PlannedTable]:
     """The tables as the database has them in the hold's snapshot."""
     source = hold.address.describe()
     try:
         catalog = read_catalog(hold.connection, settings, source=source)
     except psycopg.Error as error:
         raise explain_query_error(error, hold.address) from None
-    return {(t.schema_name, t.table): t for t in plan_export(catalog, settings).tables}
+    return {t.relation: t for t in plan_export(catalog, settings).tables}
 
 
 def renew(loaded: PlannedTable, fresh: PlannedTable) -> PlannedTable:
@@ -142,7 +140,7 @@ class _Comparison:
         self._hold = hold
         self._settings = settings
         self._selected = set(selected)
-        self._loaded = {(t.schema_name, t.table): t for t in loaded.tables}
+        self._loaded = {t.relation: t for t in loaded.tables}
         self._fresh = read_tables(hold, settings)
         self._survey = survey(hold.connection)
 
@@ -177,7 +175,7 @@ class _Comparison:
             ),
         )
 
-    def _refuse(self, wanted: Mapping[RelationName, PlannedTable]) -> dict[RelationName, Refusal]:
+    def _refuse(self, wanted: Mapping[Relation, PlannedTable]) -> dict[Relation, Refusal]:
         role = self._survey.role
         refusals = {}
         for key in wanted:
@@ -199,13 +197,13 @@ class _Comparison:
                 reason="locked",
                 message=error.message,
                 hint=error.hint or "",
-                relation=".".join(key),
+                relation=key,
                 role=role,
             )
         return refusals
 
-    def _describe(self, relation: Relation, refusal: Refusal | None) -> NotExportedEntry:
-        key = (relation.schema_name, relation.name)
+    def _describe(self, relation: SurveyedRelation, refusal: Refusal | None) -> NotExportedEntry:
+        key = relation.relation
         if refusal is not None and refusal.reason is not None:
             return _entry(relation, refusal.reason)
         if key in self._fresh:
@@ -218,20 +216,20 @@ class _Comparison:
             )
         return _explain_absence(relation, self._settings)
 
-    def _find_drift(self, wanted: Mapping[RelationName, PlannedTable]) -> Iterator[DriftEntry]:
+    def _find_drift(self, wanted: Mapping[Relation, PlannedTable]) -> Iterator[DriftEntry]:
         """Of the run's tables; and tables that are new, whatever the run selects."""
         for key in sorted(self._fresh.keys() - self._loaded.keys()):
-            yield DriftEntry(schema_=key[0], table=key[1], change="table added")
+            yield DriftEntry(schema_name=key[0], table=key[1], change="table added")
         for key, table in wanted.items():
             if key not in self._survey.relations:
-                yield DriftEntry(schema_=key[0], table=key[1], change="table dropped")
+                yield DriftEntry(schema_name=key[0], table=key[1], change="table dropped")
             elif key in self._fresh:
                 yield from _compare(table, self._fresh[key])
 
 
 def _compare(loaded: PlannedTable, fresh: PlannedTable) -> Iterator[DriftEntry]:
-    types, found = ({c.entry.name: c.entry.type for c in t.columns} for t in (loaded, fresh))
-    where = {"schema_": fresh.schema_name, "table": fresh.table}
+    types, found = ({c.name: c.type for c in t.rows.columns} for t in (loaded, fresh))
+    where = {"schema_name": fresh.relation.schema_name, "table": fresh.relation.name}
     for column in types | found:
         before, now = types.get(column), found.get(column)
         if before == now:
@@ -251,11 +249,11 @@ def _compare(loaded: PlannedTable, fresh: PlannedTable) -> Iterator[DriftEntry]:
 
 
 def _entry(
-    relation: Relation, reason: NotExportedReason, detail: str | None = None
+    relation: SurveyedRelation, reason: NotExportedReason, detail: str | None = None
 ) -> NotExportedEntry:
     return NotExportedEntry(
-        schema_=relation.schema_name,
-        name=relation.name,
+        schema_name=relation.relation.schema_name,
+        name=relation.relation.name,
         kind=relation.kind,
         reason=reason,
         detail=detail,
@@ -270,19 +268,17 @@ _OF_SCHEMA: Mapping[SchemaClass, NotExportedReason] = {
 }
 
 
-def _explain_absence(relation: Relation, settings: Settings) -> NotExportedEntry:
+def _explain_absence(relation: SurveyedRelation, settings: Settings) -> NotExportedEntry:
     """Why the settings, or the relation's own kind, leave it out. The first reason that counts is told."""
-    schema_class = classify_schema(relation.schema_name)
+    schema_class = classify_schema(relation.relation.schema_name)
     if schema_class == "internal":
         return _entry(relation, "internal schema")
-    if relation.extension and relation.schema_name not in settings.platform_schemas:
+    if relation.extension and relation.relation.schema_name not in settings.platform_schemas:
         return _entry(relation, "extension", relation.extension)
     if relation.kind in ("view", "materialized view", "foreign table"):
         return _entry(relation, relation.kind)
-    if (relation.schema_name, relation.name) in AUTH_TABLES and not settings.auth:
+    if relation.relation in AUTH_TABLES and not settings.auth:
         return _entry(relation, "excluded by setting", "auth")
-    if relation.schema_name not in (*settings.schemas, *settings.platform_schemas):
+    if relation.relation.schema_name not in (*settings.schemas, *settings.platform_schemas):
         return _entry(relation, _OF_SCHEMA[schema_class])
-    return _entry(
-        relation, "excluded by setting", settings.excluding(relation.schema_name, relation.name)
-    )
+    return _entry(relation, "excluded by setting", settings.excluding(relation.relation))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
 from supa_assets.errors import PermissionDenied, SchemaChanged, SourceError, SupaAssetsError
-from supa_assets.export.survey import Relation
+from supa_assets.export.survey import SurveyedRelation
 from supa_assets.files.metadata import NotExportedReason
-from supa_assets.naming import RelationName
+from supa_assets.naming import Relation
+from supa_assets.server.grants import Grant, grant_select, grant_usage, merge_grants, quote_name
 
 __all__ = ["Refusal", "refuse_all", "refuse_filtered", "refuse_missing", "refuse_unprivileged"]
 
@@ -25,9 +26,9 @@ class Refusal(BaseModel):
     """None where the relation is no longer there."""
     message: str
     hint: str
-    relation: str
+    relation: Relation
     role: str
-    grants: tuple[str, ...] = ()
+    grants: tuple[Grant, ...] = ()
 
     def error(self) -> SupaAssetsError:
         """The error of this table's own step."""
@@ -59,73 +60,53 @@ def refuse_all(refusals: Sequence[Refusal], *, table_count: int) -> None:
     )
 
 
-def refuse_missing(key: RelationName, relation: Relation | None, role: str) -> Refusal:
-    name = ".".join(key)
-    what = "is no longer in the database" if relation is None else "is no longer what it was"
+def refuse_missing(relation: Relation, found: SurveyedRelation | None, role: str) -> Refusal:
+    """What the plan has, and the database hasn't any more, or not as a table."""
+    what = "is no longer in the database" if found is None else "is no longer what it was"
     return Refusal(
         reason=None,
-        message=f'"{name}" {what}',
+        message=f'"{relation}" {what}',
         hint="it was dropped or altered since the definitions were loaded; run again (in the UI: reload definitions).",
-        relation=name,
+        relation=relation,
         role=role,
     )
 
 
-def refuse_unprivileged(relation: Relation, role: str) -> Refusal:
-    name = f"{relation.schema_name}.{relation.name}"
+def refuse_unprivileged(found: SurveyedRelation, role: str) -> Refusal:
+    """What the role may not read."""
     grants = []
-    if not relation.has_usage:
-        grants.append(f"GRANT USAGE ON SCHEMA {_quote(relation.schema_name)} TO {_quote(role)};")
-    if not relation.has_select:
-        grants.append(
-            f"GRANT SELECT ON {_quote(relation.schema_name, relation.name)} TO {_quote(role)};"
-        )
+    if not found.has_usage:
+        grants.append(grant_usage(found.relation, role))
+    if not found.has_select:
+        grants.append(grant_select(found.relation, role))
     return Refusal(
         reason="no privilege",
-        message=f'role "{role}" may not read "{name}"',
-        hint=f"{' '.join(grants)} Or leave it out (setting exclude; auth: --skip-auth).",
-        relation=name,
+        message=f'role "{role}" may not read "{found.relation}"',
+        hint=f"{' '.join(merge_grants(grants))} Or leave it out (setting exclude; auth: --skip-auth).",
+        relation=found.relation,
         role=role,
         grants=tuple(grants),
     )
 
 
-def refuse_filtered(relation: Relation, role: str) -> Refusal:
-    name = f"{relation.schema_name}.{relation.name}"
-    mend = f"ALTER ROLE {_quote(role)} BYPASSRLS;"
-    if relation.is_forced:
-        mend += f" Or, since the role owns it: ALTER TABLE {_quote(relation.schema_name, relation.name)}"
+def refuse_filtered(found: SurveyedRelation, role: str) -> Refusal:
+    """What the role would read without some of its rows."""
+    mend = f"ALTER ROLE {quote_name(role)} BYPASSRLS;"
+    if found.is_forced:
+        mend += f" Or, since the role owns it: ALTER TABLE {quote_name(*found.relation)}"
         mend += " NO FORCE ROW LEVEL SECURITY;"
     return Refusal(
         reason="row-level security",
-        message=f'"{name}" has row-level security that would hide rows from role "{role}"',
+        message=f'"{found.relation}" has row-level security that would hide rows from role "{role}"',
         hint=f"connect as a role with BYPASSRLS (Supabase's postgres), or: {mend}",
-        relation=name,
+        relation=found.relation,
         role=role,
     )
 
 
 def _hints_of_all(refusals: Sequence[Refusal]) -> Iterator[str]:
     """Each thing to do once, whatever the number of tables that want it."""
-    grants = {grant: None for refusal in refusals for grant in refusal.grants}
-    if grants:
-        yield " ".join(_merge_grants(grants))
+    if grants := [grant for refusal in refusals for grant in refusal.grants]:
+        yield " ".join(merge_grants(grants))
         yield "Or leave them out (setting exclude; auth: --skip-auth)."
     yield from {refusal.hint: None for refusal in refusals if not refusal.grants}
-
-
-def _merge_grants(grants: Iterable[str]) -> Iterator[str]:
-    """One GRANT SELECT for all tables."""
-    relations, role = [], ""
-    for grant in grants:
-        if not grant.startswith("GRANT SELECT ON "):
-            yield grant
-            continue
-        relation, _, role = grant.removeprefix("GRANT SELECT ON ").rpartition(" TO ")
-        relations.append(relation)
-    if relations:
-        yield f"GRANT SELECT ON {', '.join(relations)} TO {role}"
-
-
-def _quote(*names: str) -> str:
-    return ".".join('"' + name.replace('"', '""') + '"' for name in names)

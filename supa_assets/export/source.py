@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 from supa_assets.errors import SourceError, SupaAssetsError
 from supa_assets.export.locks import lock_tables
 from supa_assets.files.metadata import ServerEntry, SnapshotEntry, SourceEntry
-from supa_assets.naming import RelationName
+from supa_assets.naming import Relation
 from supa_assets.plan.export_plan import ExportPlan, PlannedTable, plan_export
 from supa_assets.server.address import Address, parse_url
 from supa_assets.server.catalog import identify_source, read_catalog
@@ -61,10 +61,10 @@ class SnapshotHold(_InSnapshot):
         snapshot: SnapshotEntry,
         address: Address,
         tables: Sequence[PlannedTable],
-        unlocked: Mapping[RelationName, psycopg.Error],
+        unlocked: Mapping[Relation, psycopg.Error],
     ) -> None:
         super().__init__(connection, snapshot, address)
-        self.locked = [t for t in tables if (t.schema_name, t.table) not in unlocked]
+        self.locked = [t for t in tables if t.relation not in unlocked]
         self.unlocked = unlocked
         """Tables that should have been locked and could not be, with the server's reason."""
 

@@ -10,18 +10,17 @@ import psycopg
 from psycopg import errors
 
 from supa_assets.files.metadata import NotIncludedEntry, RelationKind
-from supa_assets.naming import RelationName
+from supa_assets.naming import Relation
 from supa_assets.server.catalog import fetch_query
 
-__all__ = ["Relation", "Survey", "survey"]
+__all__ = ["Survey", "SurveyedRelation", "survey"]
 
 
 @dataclass(frozen=True)
-class Relation:
+class SurveyedRelation:
     """One relation, and what the exporting role may do with it."""
 
-    schema_name: str
-    name: str
+    relation: Relation
     kind: RelationKind
     extension: str | None
     has_usage: bool
@@ -38,30 +37,30 @@ class Survey:
     """What the database holds, as the role sees it."""
 
     role: str
-    relations: Mapping[RelationName, Relation]
+    relations: Mapping[Relation, SurveyedRelation]
     not_included: NotIncludedEntry
 
 
 def survey(connection: psycopg.Connection[Any]) -> Survey:
     """Ask for every relation. The connection must be in a transaction with a snapshot."""
-    relations = {
-        (row["schema_name"], row["name"]): Relation(**row)
-        for row in fetch_query(connection, "survey.sql")
-    }
-    row = connection.execute(
+    relations = {}
+    for row in fetch_query(connection, "survey.sql"):
+        relation = Relation(row.pop("schema_name"), row.pop("name"))
+        relations[relation] = SurveyedRelation(relation, **row)
+    counted = connection.execute(
         "SELECT current_user::pg_catalog.text, (SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata)"
     ).fetchone()
-    assert row is not None
-    objects = _count_storage_objects(connection, relations.get(("storage", "objects")))
+    assert counted is not None
+    objects = _count_storage_objects(connection, relations.get(Relation("storage", "objects")))
     return Survey(
-        role=row[0],
+        role=counted[0],
         relations=relations,
-        not_included=NotIncludedEntry(large_object_count=row[1], storage_object_count=objects),
+        not_included=NotIncludedEntry(large_object_count=counted[1], storage_object_count=objects),
     )
 
 
 def _count_storage_objects(
-    connection: psycopg.Connection[Any], relation: Relation | None
+    connection: psycopg.Connection[Any], relation: SurveyedRelation | None
 ) -> int | None:
     """None where there are none, the role may not count them, or somebody holds the table."""
     if relation is None or not relation.has_select or not relation.has_usage:

@@ -47,15 +47,15 @@ def write_table(
         row_count = _write_rows(stream, digest, on_progress)
         _refuse_other_row_count(table, source_row_count, row_count)
     entry = TableEntry(
-        schema_=table.schema_name,
-        table=table.table,
+        schema_name=table.relation.schema_name,
+        table=table.relation.name,
         file=table.file,
         row_count=row_count,
         source_row_count=source_row_count,
         byte_count=digest.byte_count,
         sha256=digest.hexdigest(),
         columns=stream.columns(),
-        omitted_columns=table.omitted_columns,
+        omitted_columns=table.rows.omitted_columns,
         primary_key=table.primary_key,
         ordered_by=table.ordered_by,
         strategy=stream.strategy,

@@ -63,7 +63,7 @@ _SAID: Mapping[Hole, tuple[str, str]] = {
 def list_holes(tables: Mapping[str, TableEntry]) -> list[FoundHole]:
     """Every column with values that have a hole, or might have where nobody counted; by hole, then as in `tables`."""
     found = [
-        FoundHole(hole, f"{entry.schema_}.{entry.table}", column.name, count)
+        FoundHole(hole, str(entry.relation), column.name, count)
         for entry in tables.values()
         for column in entry.columns
         for hole, count in _counts_of(column)

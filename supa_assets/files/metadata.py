@@ -11,8 +11,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from supa_assets.errors import ExportFault
-from supa_assets.files.entry import ENTRY_CONFIG
+from supa_assets.files.entry import Entry
 from supa_assets.files.structure import StructureEntry
+from supa_assets.naming import Relation
 
 __all__ = [
     "FORMAT_VERSION",
@@ -42,11 +43,7 @@ FORMAT_VERSION = 1
 METADATA_FILE = "metadata.json"
 
 
-class _Entry(BaseModel):
-    model_config = ENTRY_CONFIG
-
-
-class HolesEntry(_Entry):
+class HolesEntry(Entry):
     """How many of a column's values JSON, or a reader of it, doesn't keep; absent where the type can't have them."""
 
     json_null: int | None = None
@@ -61,7 +58,7 @@ class HolesEntry(_Entry):
     """Infinity, BC and years after 9999."""
 
 
-class ColumnEntry(_Entry):
+class ColumnEntry(Entry):
     """One column, in attnum order."""
 
     name: str
@@ -69,6 +66,8 @@ class ColumnEntry(_Entry):
     """PostgreSQL's `format_type`, with its modifier: `numeric(5,2)`."""
     encoding: str
     """How the value stands in JSON; the words are listed in docs/TYPES.md."""
+    casts: list[str] | None = None
+    """What the server cast the value to, in turn, before it wrote it; absent in the files of older versions."""
     nullable: bool
     generated: Literal["stored", "virtual"] | None = None
     identity: Literal["always", "by default"] | None = None
@@ -77,18 +76,23 @@ class ColumnEntry(_Entry):
     """Absent where the type can have none; in the files of older versions everywhere."""
 
 
-class ReferenceEntry(_Entry):
+class ReferenceEntry(Entry):
     """One FOREIGN KEY constraint of the table."""
 
     constraint: str
     columns: list[str]
-    schema_: Annotated[str, Field(alias="schema")]
+    schema_name: Annotated[str, Field(alias="schema")]
     """Schema of the referenced table."""
     table: str
     referenced_columns: list[str]
 
+    @property
+    def relation(self) -> Relation:
+        """The referenced table."""
+        return Relation(self.schema_name, self.table)
 
-class SnapshotEntry(_Entry):
+
+class SnapshotEntry(Entry):
     """The MVCC snapshot a table was read in: `pg_export_snapshot()`'s name, and the server's clock at that moment."""
 
     id: str
@@ -97,7 +101,7 @@ class SnapshotEntry(_Entry):
     """`pg_current_wal_insert_lsn()` at that moment; absent where the role or a replica doesn't give it."""
 
 
-class ChecksumEntry(_Entry):
+class ChecksumEntry(Entry):
     """The source's checksum over a table's rows, whatever their order; computed in the export's snapshot."""
 
     algorithm: str
@@ -107,10 +111,10 @@ class ChecksumEntry(_Entry):
     """What it cost the server."""
 
 
-class TableEntry(_Entry):
+class TableEntry(Entry):
     """What is said of one table and its file."""
 
-    schema_: Annotated[str, Field(alias="schema")]
+    schema_name: Annotated[str, Field(alias="schema")]
     table: str
     file: str
     row_count: int
@@ -135,8 +139,12 @@ class TableEntry(_Entry):
     checksum: ChecksumEntry | None = None
     """Where the setting `checksums` asked for it."""
 
+    @property
+    def relation(self) -> Relation:
+        return Relation(self.schema_name, self.table)
 
-class ImportPosition(_Entry):
+
+class ImportPosition(Entry):
     """A table's place on the way back, after all that it references; `level` is its longest chain of parents."""
 
     table: str
@@ -144,7 +152,7 @@ class ImportPosition(_Entry):
     level: int
 
 
-class BrokenReference(_Entry):
+class BrokenReference(Entry):
     """A reference that `importOrder` could not honour: to the table itself, or one that closed a cycle."""
 
     table: str
@@ -153,7 +161,7 @@ class BrokenReference(_Entry):
     reason: Literal["self", "cycle"]
 
 
-class SourceEntry(_Entry):
+class SourceEntry(Entry):
     """Where from. Never a user, never a password."""
 
     host: str
@@ -181,7 +189,7 @@ class SourceEntry(_Entry):
         return (self.host, self.port, self.database) == (other.host, other.port, other.database)
 
 
-class ServerEntry(_Entry):
+class ServerEntry(Entry):
     version: str
     """`server_version`: `17.4`."""
     version_number: int
@@ -205,18 +213,22 @@ NotExportedReason = Literal[
 ]  # fmt: skip
 
 
-class NotExportedEntry(_Entry):
+class NotExportedEntry(Entry):
     """A relation of the database that no file of this export holds, and why."""
 
-    schema_: Annotated[str, Field(alias="schema")]
+    schema_name: Annotated[str, Field(alias="schema")]
     name: str
     kind: RelationKind
     reason: NotExportedReason
     detail: str | None = None
     """What the reason's word leaves open: the extension, the setting."""
 
+    @property
+    def relation(self) -> Relation:
+        return Relation(self.schema_name, self.name)
 
-class NotIncludedEntry(_Entry):
+
+class NotIncludedEntry(Entry):
     """What a project holds besides rows of tables, and no export of tables has; absent where it can't be counted."""
 
     large_object_count: int | None = None
@@ -225,10 +237,10 @@ class NotIncludedEntry(_Entry):
     """Rows of `storage.objects`: each is a file in Supabase's object storage."""
 
 
-class DriftEntry(_Entry):
+class DriftEntry(Entry):
     """What had changed in the database since the definitions were loaded; the files are as the database was."""
 
-    schema_: Annotated[str, Field(alias="schema")]
+    schema_name: Annotated[str, Field(alias="schema")]
     table: str
     change: Literal[
         "table added", "table dropped", "column added", "column dropped", "column retyped", "primary key changed"
@@ -238,16 +250,18 @@ class DriftEntry(_Entry):
     """As the definitions say: a type, a key."""
     found: str | None = None
 
+    @property
+    def relation(self) -> Relation:
+        return Relation(self.schema_name, self.table)
+
     def describe(self) -> str:
         """In one line."""
         column = f' "{self.column}"' if self.column else ""
         types = " -> ".join(filter(None, (self.expected, self.found)))
-        return (
-            f'"{self.schema_}.{self.table}": {self.change}{column}{f" ({types})" if types else ""}'
-        )
+        return f'"{self.relation}": {self.change}{column}{f" ({types})" if types else ""}'
 
 
-class ExportMetadata(_Entry):
+class ExportMetadata(Entry):
     """The whole of metadata.json."""
 
     format_version: int = FORMAT_VERSION

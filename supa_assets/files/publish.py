@@ -196,12 +196,12 @@ def without_replaced(
 
     A relation can come back under another name, when a table was made that takes its plain one.
     """
-    relations = {(entry.schema_, entry.table) for entry in new.values()}
+    relations = {entry.relation for entry in new.values()}
     files = {entry.file.casefold() for entry in new.values()}
     return {
         name: entry
         for name, entry in published.items()
-        if (entry.schema_, entry.table) not in relations and entry.file.casefold() not in files
+        if entry.relation not in relations and entry.file.casefold() not in files
     }
 
 
@@ -290,17 +290,17 @@ def _without_exported(
     relations: Collection[NotExportedEntry], tables: Mapping[str, TableEntry]
 ) -> list[NotExportedEntry]:
     """A table that this run left out may stand in the export from an earlier one."""
-    exported = {(entry.schema_, entry.table) for entry in tables.values()}
-    return [entry for entry in relations if (entry.schema_, entry.name) not in exported]
+    exported = {entry.relation for entry in tables.values()}
+    return [entry for entry in relations if entry.relation not in exported]
 
 
 def _references_by_name(tables: Mapping[str, TableEntry]) -> dict[str, list[Reference]]:
-    names = {(entry.schema_, entry.table): name for name, entry in tables.items()}
+    names = {entry.relation: name for name, entry in tables.items()}
     return {
         name: [
-            Reference(reference.constraint, names[reference.schema_, reference.table])
+            Reference(reference.constraint, names[reference.relation])
             for reference in entry.references
-            if (reference.schema_, reference.table) in names
+            if reference.relation in names
         ]
         for name, entry in tables.items()
     }

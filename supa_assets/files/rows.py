@@ -90,7 +90,7 @@ class TableRows:
         return ExportFault(
             f'"{self.entry.file}" is not the file that was written: {reason}',
             hint="materialize the asset again; the file was changed after it was written.",
-            relation=f"{self.entry.schema_}.{self.entry.table}",
+            relation=str(self.entry.relation),
             path=self.entry.file,
             expected=len(self),
             found=row_count,

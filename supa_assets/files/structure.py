@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from supa_assets.files.entry import ENTRY_CONFIG
+from supa_assets.files.entry import Entry
+from supa_assets.naming import Relation
 
 __all__ = [
     "AttributeEntry",
@@ -29,21 +30,22 @@ __all__ = [
 ]
 
 
-class _Entry(BaseModel):
-    model_config = ENTRY_CONFIG
-
-
-class ExtensionEntry(_Entry):
+class ExtensionEntry(Entry):
     """An extension of the source's database."""
 
     name: str
-    schema_: Annotated[str, Field(alias="schema")]
+    schema_name: Annotated[str, Field(alias="schema")]
     version: str
     is_used: bool
     """Whether a column of an exported table is of one of its types, however deep."""
 
+    @property
+    def relation(self) -> Relation:
+        """Extensions are no relations, but are named as these are."""
+        return Relation(self.schema_name, self.name)
 
-class AttributeEntry(_Entry):
+
+class AttributeEntry(Entry):
     """A field of a composite type."""
 
     name: str
@@ -52,17 +54,17 @@ class AttributeEntry(_Entry):
     """Quoted and qualified, where it isn't the type's own."""
 
 
-class CheckEntry(_Entry):
+class CheckEntry(Entry):
     """A CHECK constraint of a domain."""
 
     name: str
     definition: str
 
 
-class TypeEntry(_Entry):
+class TypeEntry(Entry):
     """A type of the source that columns of the export are made of; those of extensions come with them."""
 
-    schema_: Annotated[str, Field(alias="schema")]
+    schema_name: Annotated[str, Field(alias="schema")]
     name: str
     kind: Literal["enum", "domain", "composite", "range", "base"]
     """`composite` is also the row type of a table or view; `base` is written in C, and can't be made from here."""
@@ -85,23 +87,31 @@ class TypeEntry(_Entry):
     """Of a range: a function, and so not part of an export."""
     subtype_diff: str | None = None
 
+    @property
+    def relation(self) -> Relation:
+        return Relation(self.schema_name, self.name)
 
-class ColumnReference(_Entry):
+
+class ColumnReference(Entry):
     """A column of an exported table."""
 
-    schema_: Annotated[str, Field(alias="schema")]
+    schema_name: Annotated[str, Field(alias="schema")]
     table: str
     column: str
 
+    @property
+    def relation(self) -> Relation:
+        return Relation(self.schema_name, self.table)
 
-class SequenceEntry(_Entry):
+
+class SequenceEntry(Entry):
     """A sequence that feeds a column, or none, in a schema of the exported tables.
 
     A sequence isn't MVCC: its state is of the moment `readAt`, right after the snapshot was taken. What the rows of the
     snapshot drew from it, it had given by then. Numbers are strings, as every int8 of an export.
     """
 
-    schema_: Annotated[str, Field(alias="schema")]
+    schema_name: Annotated[str, Field(alias="schema")]
     name: str
     type: str
     start: str
@@ -120,8 +130,12 @@ class SequenceEntry(_Entry):
     is_called: bool | None = None
     """False: `lastValue` is the next number, not the last one."""
 
+    @property
+    def relation(self) -> Relation:
+        return Relation(self.schema_name, self.name)
 
-class ConstraintEntry(_Entry):
+
+class ConstraintEntry(Entry):
     """A key or rule of a table; a unique index without a constraint counts, since foreign keys may lean on it."""
 
     name: str
@@ -135,7 +149,7 @@ class ConstraintEntry(_Entry):
     is_validated: bool = True
 
 
-class ColumnStructure(_Entry):
+class ColumnStructure(Entry):
     """What a column has besides its type."""
 
     name: str
@@ -145,7 +159,7 @@ class ColumnStructure(_Entry):
     collation: str | None = None
 
 
-class TableStructure(_Entry):
+class TableStructure(Entry):
     """What an exported table has besides columns and rows."""
 
     partition_key: str | None = None
@@ -156,7 +170,7 @@ class TableStructure(_Entry):
     """In the order in which they can be added."""
 
 
-class StructureEntry(_Entry):
+class StructureEntry(Entry):
     """The source's structure, as far as the exported tables need it."""
 
     read_at: str
@@ -189,9 +203,7 @@ def merge_structures(
 def _newer_first(
     published: list[ExtensionEntry] | list[TypeEntry] | list[SequenceEntry],
     new: list[ExtensionEntry] | list[TypeEntry] | list[SequenceEntry],
-) -> list[_Entry]:
+) -> list[Entry]:
     """Old ones stay, since a table that this run did not read may need them; their newer selves replace them."""
-    merged: Mapping[tuple[str, str], _Entry] = {
-        (entry.schema_, entry.name): entry for entry in (*published, *new)
-    }
+    merged: Mapping[Relation, Entry] = {entry.relation: entry for entry in (*published, *new)}
     return list(merged.values())

@@ -198,7 +198,7 @@ def _differs(
     said_by: str = METADATA_FILE,
 ) -> Fault:
     message = (
-        f'{what} of "{entry.schema_}.{entry.table}" differs: {said_by} says {expected},'
+        f'{what} of "{entry.relation}" differs: {said_by} says {expected},'
         f" the file {'holds' if what.endswith('row count') else 'has'} {found}"
     )
     return Fault(name, what, expected, found, message)
@@ -222,7 +222,7 @@ def _check_rows(name: str, rows: TableRows) -> list[Fault]:
             misfits.update(column.name for column, fit in fits if not fit(row[column.name]))
     except ExportFault as error:
         faults.append(Fault(name, "rows", error.expected, error.found, error.message))
-    relation = f"{rows.entry.schema_}.{rows.entry.table}"
+    relation = str(rows.entry.relation)
     if other_keys:
         message = (
             f'columns of "{relation}" differ: {other_keys} rows of the file have other keys than'
@@ -331,10 +331,10 @@ def _check_import_order(metadata: ExportMetadata) -> Iterator[Fault]:
 
 
 def _honoured_references(metadata: ExportMetadata) -> Iterator[tuple[str, str]]:
-    names = {(entry.schema_, entry.table): name for name, entry in metadata.tables.items()}
+    names = {entry.relation: name for name, entry in metadata.tables.items()}
     broken = {(reference.table, reference.constraint) for reference in metadata.broken_references}
     for child, entry in metadata.tables.items():
         for reference in entry.references:
-            parent = names.get((reference.schema_, reference.table))
+            parent = names.get(reference.relation)
             if parent is not None and (child, reference.constraint) not in broken:
                 yield child, parent

@@ -30,7 +30,7 @@ def build_table_asset(
 
     @dg.asset(
         name=table.name,
-        group_name=_as_group(table.schema_name),
+        group_name=_as_group(table.relation.schema_name),
         description=table.comment,
         deps=table.depends_on if has_dependencies else (),
         kinds={"supabase", "postgres", "json"},

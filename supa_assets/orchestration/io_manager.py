@@ -154,8 +154,8 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
         """What of this table had changed since the definitions were loaded."""
         found = self.preflight()
         changes = found.drift if found else []
-        key = (entry.schema_, entry.table)
-        return "\n".join(c.describe() for c in changes if (c.schema_, c.table) == key)
+        key = entry.relation
+        return "\n".join(c.describe() for c in changes if c.relation == key)
 
     def _write(
         self, context: dg.OutputContext, export: TableExport, storage: Storage
@@ -163,7 +163,7 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
         table = export.stream.table
         progress = _Progress(context, table.name)
         with self.open_log(context.run_id) as log:
-            log.table_started(table.name, estimated_rows=table.estimated_row_count)
+            log.table_started(table.name, estimated_rows=table.statistics.estimated_row_count)
 
             def on_progress(row_count: int, byte_count: int) -> None:
                 log.progress(table.name, row_count, byte_count)

@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr, SecretStr
 from supa_assets.export.preflight import read_tables, renew
 from supa_assets.export.source import SourceDatabase, SourceSession
 from supa_assets.files.metadata import ServerEntry, SnapshotEntry, SourceEntry
-from supa_assets.naming import RelationName
+from supa_assets.naming import Relation
 from supa_assets.orchestration.orphans import end_with_executor
 from supa_assets.orchestration.run_tags import check_hold, locked_by_hold, read_held_run
 from supa_assets.plan.export_plan import PlannedTable
@@ -53,7 +53,7 @@ class SupabaseResource(dg.ConfigurableResource["SupabaseResource"]):
 
     _snapshot: SnapshotEntry | None = PrivateAttr(default=None)
     _hold: ExitStack = PrivateAttr(default_factory=ExitStack)
-    _current: dict[RelationName, PlannedTable] = PrivateAttr(default_factory=dict)
+    _current: dict[Relation, PlannedTable] = PrivateAttr(default_factory=dict)
     _opened: ExitStack = PrivateAttr(default_factory=ExitStack)
     _session: SourceSession | None = PrivateAttr(default=None)
 
@@ -80,7 +80,7 @@ class SupabaseResource(dg.ConfigurableResource["SupabaseResource"]):
         """The table in the run's snapshot; nothing is read before the stream is iterated."""
         check_hold()
         session = self._usable_session()
-        if fresh := self._current.get((table.schema_name, table.table)):
+        if fresh := self._current.get(table.relation):
             table = renew(table, fresh)
         return TableExport(
             session.stream(table),

@@ -15,9 +15,9 @@ __all__ = ["definition_metadata", "materialization_metadata"]
 
 def definition_metadata(table: PlannedTable, *, uri: str) -> dict[str, Any]:
     """Of the asset, before anything is exported."""
-    columns = [column.entry for column in table.columns]
+    columns = [column.entry for column in table.rows.columns]
     return {
-        "dagster/table_name": table.relation,
+        "dagster/table_name": str(table.relation),
         "dagster/column_schema": _column_schema(columns, table.primary_key, table.references),
         "dagster/uri": uri,
         "dagster/storage_kind": "json",
@@ -32,7 +32,7 @@ def materialization_metadata(entry: TableEntry, *, uri: str) -> dict[str, Any]:
         "dagster/size_bytes": entry.byte_count,
         "dagster/column_schema": _column_schema(entry.columns, entry.primary_key, entry.references),
         "dagster/uri": uri,
-        "dagster/table_name": f"{entry.schema_}.{entry.table}",
+        "dagster/table_name": str(entry.relation),
         "source_row_count": entry.source_row_count,
         "duration_s": round(duration_s, 3),
         "rows_per_s": round(entry.row_count / duration_s),
@@ -49,7 +49,7 @@ def _column_schema(
     constraints = [f"primary key ({', '.join(primary_key)})"] if primary_key else []
     constraints += [
         f"{reference.constraint}: ({', '.join(reference.columns)}) references"
-        f" {reference.schema_}.{reference.table} ({', '.join(reference.referenced_columns)})"
+        f" {reference.relation} ({', '.join(reference.referenced_columns)})"
         for reference in references
     ]
     return dg.TableSchema(

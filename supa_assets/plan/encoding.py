@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast, get_args
 
+from supa_assets.errors import ExportFault
+from supa_assets.files.metadata import ColumnEntry
 from supa_assets.server.catalog import Type
 from supa_assets.settings import ValueForms
 
@@ -22,6 +24,7 @@ __all__ = [
     "encode_type",
     "holds_raw_json",
     "is_built_in",
+    "recorded_encoding",
     "without_domain",
 ]
 
@@ -47,6 +50,28 @@ class ColumnEncoding:
 
     encoding: Encoding
     casts: tuple[Cast, ...] = ()
+
+
+def recorded_encoding(column: ColumnEntry) -> ColumnEncoding | None:
+    """The encoding that metadata.json records; None where an older version wrote it, without casts.
+
+    Raises ExportFault for words that this version doesn't know: a cast becomes part of a statement.
+    """
+    if column.casts is None:
+        return None
+    for word, known in (
+        (column.encoding, get_args(Encoding)),
+        *((c, get_args(Cast)) for c in column.casts),
+    ):
+        if word not in known:
+            raise ExportFault(
+                f'metadata.json says of column "{column.name}" a word that this version doesn\'t know: "{word}"',
+                hint="upgrade supa-assets, or take another copy of metadata.json.",
+                found=word,
+            )
+    return ColumnEncoding(
+        cast("Encoding", column.encoding), cast("tuple[Cast, ...]", tuple(column.casts))
+    )
 
 
 _AS_NUMBER = ColumnEncoding("number")

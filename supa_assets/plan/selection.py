@@ -39,10 +39,10 @@ def select_tables(
     for table in plan.tables:
         if named and table.name not in wanted:
             continue
-        if skip_auth and table.schema_name == "auth":
-            skipped[table.relation] = "--skip-auth"
+        if skip_auth and table.relation.schema_name == "auth":
+            skipped[str(table.relation)] = "--skip-auth"
         elif skip_large and streams_by_estimate(table, settings):
-            skipped[table.relation] = "--skip-large"
+            skipped[str(table.relation)] = "--skip-large"
         else:
             selected.append(table)
     if not selected:
@@ -55,20 +55,22 @@ def streams_by_estimate(table: PlannedTable, settings: Settings) -> bool:
 
     Where it was never analyzed, only `large_tables` can tell.
     """
-    return table.is_large or (table.estimated_row_count or 0) > settings.streaming_threshold
+    return (
+        table.is_large or (table.statistics.estimated_row_count or 0) > settings.streaming_threshold
+    )
 
 
 def _find(plan: ExportPlan, name: str) -> list[PlannedTable]:
     """Tables of that name: `schema.table` before an asset's name before a bare table's."""
     found = (
-        [table for table in plan.tables if name == table.relation]
+        [table for table in plan.tables if name == str(table.relation)]
         or [table for table in plan.tables if name == table.name]
-        or [table for table in plan.tables if name == table.table]
+        or [table for table in plan.tables if name == table.relation.name]
     )
     if not found:
         raise _unknown_table(plan, name)
     if len(found) > 1:
-        relations = ", ".join(table.relation for table in found)
+        relations = ", ".join(str(table.relation) for table in found)
         raise SettingsError(
             f'"{name}" is the name of {len(found)} tables: {relations}',
             hint="name the schema as well.",
@@ -77,7 +79,11 @@ def _find(plan: ExportPlan, name: str) -> list[PlannedTable]:
 
 
 def _unknown_table(plan: ExportPlan, name: str) -> SettingsError:
-    known = {form for table in plan.tables for form in (table.name, table.table, table.relation)}
+    known = {
+        form
+        for table in plan.tables
+        for form in (table.name, table.relation.name, str(table.relation))
+    }
     folded = {form.casefold(): form for form in sorted(known)}
     close = [folded[form] for form in get_close_matches(name.casefold(), folded, n=3)]
     meant = f"did you mean {' or '.join(close)}? " if close else ""

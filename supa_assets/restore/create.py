@@ -30,7 +30,7 @@ from supa_assets.files.structure import (
     TableStructure,
     TypeEntry,
 )
-from supa_assets.naming import RelationName
+from supa_assets.naming import Relation
 from supa_assets.restore.target import fetch_restore_query
 
 __all__ = ["NOT_CREATED", "Creation", "create_missing"]
@@ -71,11 +71,11 @@ class Creation:
                     self._add_constraint(entry, constraint)
 
     def _add_constraint(self, entry: TableEntry, constraint: ConstraintEntry) -> None:
-        relation = f"{entry.schema_}.{entry.table}"
+        relation = str(entry.relation)
         statement: sql.Composable = sql.SQL(constraint.definition)
         if constraint.kind != "unique index":
             statement = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(
-                sql.Identifier(entry.schema_, entry.table),
+                sql.Identifier(*entry.relation),
                 sql.Identifier(constraint.name),
                 statement,
             )
@@ -112,11 +112,11 @@ def create_missing(
         for row in fetch_restore_query(
             connection,
             "tables.sql",
-            schemas=[entry.schema_ for entry in entries.values()],
+            schemas=[entry.schema_name for entry in entries.values()],
             names=[entry.table for entry in entries.values()],
         )
     }
-    missing = {n: e for n, e in entries.items() if (e.schema_, e.table) not in existing}
+    missing = {n: e for n, e in entries.items() if e.relation not in existing}
     if missing:
         _Creator(creation, metadata.structure, missing).run()
         creation.notes.append(NOT_CREATED)
@@ -133,26 +133,26 @@ class _Creator:
         self._missing = missing
 
     def run(self) -> None:
-        relations = {(entry.schema_, entry.table) for entry in self._missing.values()}
+        relations = {entry.relation for entry in self._missing.values()}
         types = [
             type_
             for type_ in self._without_existing_types()
-            if (type_.schema_, type_.name) not in relations  # the row type comes with the table
+            if type_.relation not in relations  # the row type comes with the table
         ]
         sequences = self._missing_sequences()
         extensions = self._missing_extensions()
         self._create_schemas(
             [schema for schema, _ in relations]
-            + [type_.schema_ for type_ in types]
-            + [sequence.schema_ for sequence in sequences]
-            + [extension.schema_ for extension in extensions]
+            + [type_.schema_name for type_ in types]
+            + [sequence.schema_name for sequence in sequences]
+            + [extension.schema_name for extension in extensions]
         )
         for extension in extensions:
-            self._create_extension(extension.name, extension.schema_, extension.version)
+            self._create_extension(extension.name, extension.schema_name, extension.version)
         for sequence in sequences:
             if not sequence.is_identity:
                 _execute(self._connection, _compose_sequence(sequence))
-                self._creation.created.append(f'sequence "{sequence.schema_}.{sequence.name}"')
+                self._creation.created.append(f'sequence "{sequence.relation}"')
         self._create_in_some_order(types)
         for name, entry in self._missing.items():
             self._set_defaults(name, entry)
@@ -167,7 +167,7 @@ class _Creator:
             " JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace"
         )
         existing = set(self._connection.execute(query).fetchall())
-        return [t for t in self._structure.types if (t.schema_, t.name) not in existing]
+        return [t for t in self._structure.types if t.relation not in existing]
 
     def _missing_sequences(self) -> list[SequenceEntry]:
         query = (
@@ -175,7 +175,7 @@ class _Creator:
             " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
         )
         existing = set(self._connection.execute(query).fetchall())
-        return [s for s in self._structure.sequences if (s.schema_, s.name) not in existing]
+        return [s for s in self._structure.sequences if s.relation not in existing]
 
     def _missing_extensions(self) -> list[ExtensionEntry]:
         existing = {
@@ -218,11 +218,10 @@ class _Creator:
     def _create_in_some_order(self, types: list[TypeEntry]) -> None:
         """Types and tables may need each other: whatever fails is tried again as long as something else succeeds."""
         pending: dict[str, Callable[[], None]] = {
-            f'type "{type_.schema_}.{type_.name}"': partial(self._create_type, type_)
-            for type_ in types
+            f'type "{type_.relation}"': partial(self._create_type, type_) for type_ in types
         }
         pending |= {
-            f'table "{entry.schema_}.{entry.table}"': partial(self._create_table, name, entry)
+            f'table "{entry.relation}"': partial(self._create_table, name, entry)
             for name, entry in self._missing.items()
         }
         while pending:
@@ -245,13 +244,13 @@ class _Creator:
             raise errors.UndefinedObject("it is written in C")
         if type_.canonical:
             self._creation.notes.append(
-                f'range "{type_.schema_}.{type_.name}" was created without its function {type_.canonical}'
+                f'range "{type_.relation}" was created without its function {type_.canonical}'
             )
         _execute(self._connection, _compose_type(type_))
 
     def _create_table(self, name: str, entry: TableEntry) -> None:
         structure = self._structure.tables.get(name, TableStructure())
-        relation = f"{entry.schema_}.{entry.table}"
+        relation = str(entry.relation)
         try:
             _execute(self._connection, self._compose_table(entry, structure))
         except (errors.UndefinedFunction, errors.InvalidObjectDefinition) as error:
@@ -270,7 +269,7 @@ class _Creator:
     ) -> sql.Composed:
         details = {column.name: column for column in structure.columns}
         return sql.SQL("CREATE TABLE {} ({})").format(
-            sql.Identifier(entry.schema_, entry.table),
+            sql.Identifier(*entry.relation),
             sql.SQL(", ").join(
                 sql.SQL(" ").join(
                     self._compose_column(
@@ -297,15 +296,15 @@ class _Creator:
             yield sql.SQL(f"GENERATED ALWAYS AS ({detail.generation}) {kind}")
         if column.identity:
             yield sql.SQL(f"GENERATED {column.identity.upper()} AS IDENTITY")
-            key = (entry.schema_, entry.table, column.name)
+            key = (entry.schema_name, entry.table, column.name)
             for sequence in self._structure.sequences:
                 owner = sequence.owned_by
                 if (
                     sequence.is_identity
                     and owner
-                    and key == (owner.schema_, owner.table, owner.column)
+                    and key == (owner.schema_name, owner.table, owner.column)
                 ):
-                    name = sql.Identifier(sequence.schema_, sequence.name)
+                    name = sql.Identifier(*sequence.relation)
                     yield sql.SQL("(SEQUENCE NAME {} {})").format(name, _sequence_options(sequence))
 
     def _set_defaults(self, name: str, entry: TableEntry) -> None:
@@ -314,7 +313,7 @@ class _Creator:
             if detail.default is None or detail.name not in columns:
                 continue
             statement = sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}").format(
-                sql.Identifier(entry.schema_, entry.table),
+                sql.Identifier(*entry.relation),
                 sql.Identifier(detail.name),
                 sql.SQL(detail.default),
             )
@@ -322,25 +321,23 @@ class _Creator:
                 _execute(self._connection, statement)
             except psycopg.Error as error:
                 self._creation.notes.append(
-                    f'default of "{entry.schema_}.{entry.table}.{detail.name}" was not created: {_said(error)}'
+                    f'default of "{entry.relation}.{detail.name}" was not created: {_said(error)}'
                 )
 
     def _give_owner(self, sequence: SequenceEntry) -> None:
         owner = sequence.owned_by
-        relations: set[RelationName] = {
-            (e.schema_, e.table) for e in self._creation.tables.values()
-        }
-        if sequence.is_identity or owner is None or (owner.schema_, owner.table) not in relations:
+        relations: set[Relation] = {e.relation for e in self._creation.tables.values()}
+        if sequence.is_identity or owner is None or owner.relation not in relations:
             return
         statement = sql.SQL("ALTER SEQUENCE {} OWNED BY {}").format(
-            sql.Identifier(sequence.schema_, sequence.name),
-            sql.Identifier(owner.schema_, owner.table, owner.column),
+            sql.Identifier(*sequence.relation),
+            sql.Identifier(owner.schema_name, owner.table, owner.column),
         )
         try:
             _execute(self._connection, statement)
         except psycopg.Error as error:
             self._creation.notes.append(
-                f'sequence "{sequence.schema_}.{sequence.name}" has no owner: {_said(error)}'
+                f'sequence "{sequence.relation}" has no owner: {_said(error)}'
             )
 
 
@@ -348,7 +345,7 @@ class _Creator:
 
 
 def _compose_type(type_: TypeEntry) -> sql.Composed:
-    name = sql.Identifier(type_.schema_, type_.name)
+    name = sql.Identifier(*type_.relation)
     if type_.kind == "enum":
         labels = sql.SQL(", ").join(sql.Literal(label) for label in type_.labels)
         return sql.SQL("CREATE TYPE {} AS ENUM ({})").format(name, labels)
@@ -366,7 +363,7 @@ def _compose_type(type_: TypeEntry) -> sql.Composed:
             options.append(sql.SQL("SUBTYPE_DIFF = " + type_.subtype_diff))
         if type_.collation:
             options.append(sql.SQL("COLLATION = " + type_.collation))
-        multirange = sql.Identifier(type_.schema_, type_.multirange or "")
+        multirange = sql.Identifier(type_.schema_name, type_.multirange or "")
         return sql.SQL("CREATE TYPE {} AS RANGE ({}, MULTIRANGE_TYPE_NAME = {})").format(
             name, sql.SQL(", ").join(options), multirange
         )
@@ -392,7 +389,7 @@ def _collate(collation: str | None) -> sql.SQL:
 
 def _compose_sequence(sequence: SequenceEntry) -> sql.Composed:
     return sql.SQL("CREATE SEQUENCE {} AS {} {}").format(
-        sql.Identifier(sequence.schema_, sequence.name),
+        sql.Identifier(*sequence.relation),
         sql.SQL(sequence.type),
         _sequence_options(sequence),
     )

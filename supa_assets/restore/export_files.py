@@ -92,7 +92,7 @@ def select_entries(metadata: ExportMetadata, named: Collection[str]) -> dict[str
 def _find(metadata: ExportMetadata, given: str) -> list[str]:
     tables = metadata.tables.items()
     found = (
-        [name for name, entry in tables if given == f"{entry.schema_}.{entry.table}"]
+        [name for name, entry in tables if given == str(entry.relation)]
         or [name for name, _ in tables if given == name]
         or [name for name, entry in tables if given == entry.table]
     )
@@ -103,7 +103,7 @@ def _find(metadata: ExportMetadata, given: str) -> list[str]:
             f'"{given}" is the name of {len(found)} tables of the export',
             hint="name the schema as well.",
         )
-    known = {form for name, e in tables for form in (name, f"{e.schema_}.{e.table}", e.table)}
+    known = {form for name, e in tables for form in (name, str(e.relation), e.table)}
     close = get_close_matches(given, sorted(known), n=3)
     raise SettingsError(
         f'there is no table "{given}" in the export',

@@ -38,22 +38,22 @@ def check_foreign_keys(
 
 
 def _check(connection: psycopg.Connection[Any], table: TargetTable, key: ForeignKey) -> CheckedKey:
-    referenced = ".".join(key.referenced)
+    referenced = str(key.referenced)
     if key.is_of_periods or not key.is_enforced:
         reason = (
             "it is of periods"
             if key.is_of_periods
             else "it is NOT VALID or NOT ENFORCED in the target"
         )
-        return CheckedKey(table.relation, key.name, referenced, None, reason)
+        return CheckedKey(str(table.relation), key.name, referenced, None, reason)
     try:
         with connection.transaction():
             row = connection.execute(_compose(table, key)).fetchone()
     except psycopg.errors.InsufficientPrivilege:
         reason = "the role may not read the referenced table"
-        return CheckedKey(table.relation, key.name, referenced, None, reason)
+        return CheckedKey(str(table.relation), key.name, referenced, None, reason)
     assert row is not None
-    return CheckedKey(table.relation, key.name, referenced, int(row[0]))
+    return CheckedKey(str(table.relation), key.name, referenced, int(row[0]))
 
 
 def _compose(table: TargetTable, key: ForeignKey) -> sql.Composed:
@@ -74,9 +74,7 @@ def _compose(table: TargetTable, key: ForeignKey) -> sql.Composed:
         "SELECT pg_catalog.count(*) FROM {rows} WHERE ({filled})"
         " AND NOT EXISTS (SELECT FROM {only}{referenced} AS p WHERE {same})"
     ).format(
-        rows=compose_relation(
-            table.schema_name, table.table_name, is_partitioned=table.is_partitioned
-        ),
+        rows=compose_relation(table.relation, is_partitioned=table.is_partitioned),
         # MATCH FULL: all columns or none.
         filled=sql.SQL(" OR " if key.is_full_match else " AND ").join(filled),
         only=only,

@@ -18,6 +18,7 @@ from psycopg.pq import Format
 from supa_assets.errors import TargetError
 from supa_assets.files.metadata import ColumnEntry, TableEntry
 from supa_assets.files.storage import Storage
+from supa_assets.plan.encoding import is_built_in
 from supa_assets.restore.export_files import Batch, read_batches
 from supa_assets.restore.target import Target, TargetDatabase, TargetTable, explain_write_error
 
@@ -186,7 +187,7 @@ def _compose_value(column: ColumnEntry, table: TargetTable, target: Target) -> s
 
 def _is_json(column: ColumnEntry, table: TargetTable, target: Target) -> bool:
     type_ = target.base_type(table.columns[column.name])
-    return (type_.schema_name, type_.name) == ("pg_catalog", "json")
+    return is_built_in(type_) and type_.name == "json"
 
 
 def _execute(

@@ -38,7 +38,7 @@ def find_problems(
     """In import order; then what concerns types."""
     for name, entry in entries.items():
         table = target.tables.get(name)
-        relation = f'"{entry.schema_}.{entry.table}"'
+        relation = f'"{entry.relation}"'
         if table is None:
             yield f"table {relation} is missing"
         elif table.kind not in ("table", "partitioned table"):
@@ -53,7 +53,7 @@ def find_problems(
 
 def _find_missing_privileges(table: TargetTable, entry: TableEntry) -> Iterator[str]:
     if not table.has_usage:
-        yield f'the role has no USAGE on schema "{table.schema_name}"'
+        yield f'the role has no USAGE on schema "{table.relation.schema_name}"'
     missing = [
         word
         for word, has in (("SELECT", table.has_select), ("INSERT", table.has_insert))
@@ -100,9 +100,7 @@ def _find_rows(connection: psycopg.Connection[Any], table: TargetTable) -> Itera
     """A table that can't be read has its own problem already."""
     if not (table.has_usage and table.has_select) or table.has_hidden_rows:
         return
-    relation = compose_relation(
-        table.schema_name, table.table_name, is_partitioned=table.is_partitioned
-    )
+    relation = compose_relation(table.relation, is_partitioned=table.is_partitioned)
     query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(relation)
     row = connection.execute(query).fetchone()
     if row and row[0]:
@@ -111,12 +109,12 @@ def _find_rows(connection: psycopg.Connection[Any], table: TargetTable) -> Itera
 
 def _compare_types(exported: StructureEntry, target: StructureEntry) -> Iterator[str]:
     """Types that are in both, and what of them decides whether a value fits."""
-    found = {(type_.schema_, type_.name): type_ for type_ in target.types}
+    found = {type_.relation: type_ for type_ in target.types}
     for type_ in exported.types:
-        other = found.get((type_.schema_, type_.name))
+        other = found.get(type_.relation)
         if other is None:
             continue
-        name = f'type "{type_.schema_}.{type_.name}"'
+        name = f'type "{type_.relation}"'
         if other.kind != type_.kind:
             yield f"{name} is a {other.kind}, the export's is a {type_.kind}"
         elif missing := [label for label in type_.labels if label not in other.labels]:

@@ -12,7 +12,6 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
-from itertools import product
 from typing import Any
 
 import psycopg
@@ -30,20 +29,17 @@ from supa_assets.files.metadata import (
 )
 from supa_assets.files.storage import Storage
 from supa_assets.files.verify import verify_export
-from supa_assets.plan.encoding import ColumnEncoding, encode_type, holds_raw_json
-from supa_assets.plan.export_plan import PlannedColumn, PlannedTable
-from supa_assets.plan.probes import Probe, find_probes
+from supa_assets.plan.row_shape import RowShape
 from supa_assets.restore.export_files import open_export, read_batches, select_entries
 from supa_assets.restore.foreign_keys import CheckedKey, check_foreign_keys
+from supa_assets.restore.row_shapes import list_shapes
 from supa_assets.restore.sequences import match_sequences
 from supa_assets.restore.target import (
     Target,
     TargetDatabase,
-    TargetTable,
     explain_write_error,
     read_target,
 )
-from supa_assets.settings import ValueForms
 from supa_assets.stream.checksum import read_checksum
 from supa_assets.stream.count import read_count
 
@@ -192,7 +188,7 @@ def _read_file(storage: Storage, name: str, entry: TableEntry) -> TableProof:
     """The file's own count and sum; a file that can't be read to its end is among the faults already."""
     proof = TableProof(
         name=name,
-        relation=f"{entry.schema_}.{entry.table}",
+        relation=str(entry.relation),
         source_row_count=entry.source_row_count,
     )
     if entry.checksum is not None and entry.checksum.algorithm == ALGORITHM:
@@ -281,12 +277,12 @@ class _Comparison:
         if misfits:
             proof.differences += misfits
             return
-        for planned in _plan_as_exported(entry, table, target):
-            checksum = read_checksum(self._connection, planned)
+        for shape in list_shapes(entry, table, target):
+            checksum = read_checksum(self._connection, shape)
             proof.target_row_count, proof.target_checksum = checksum.row_count, checksum.value
             if checksum == Checksum(proof.file_row_count or 0, proof.file_checksum or ""):
                 proof.differences += _compare_unseen(
-                    entry, read_count(self._connection, planned).columns
+                    entry, read_count(self._connection, _seek_unseen(shape)).columns
                 )
                 return
 
@@ -299,62 +295,8 @@ class _Comparison:
                 f"{s.last_value} ({'given' if s.is_called else 'next'})"
                 for s in (recorded, found)
             ]  # fmt: skip
-            name = f'"{recorded.schema_}.{recorded.name}"'
+            name = f'"{recorded.relation}"'
             yield SequenceProof(name, states[0], states[1], states[0] == states[1])
-
-
-def _plan_as_exported(
-    entry: TableEntry, table: TargetTable, target: Target
-) -> Iterator[PlannedTable]:
-    """The table as the export's own encoder would read it, in the forms that the file's values have.
-
-    metadata.json's encodings don't tell the forms of arrays and of `timestamp`, so there may be several to try.
-    """
-    type_ids = [table.columns[column.name].type_id for column in entry.columns]
-    tried: list[list[ColumnEncoding]] = []
-    for int8, timestamps, bytea in product(
-        ("string", "number"), ("utc", "naive"), ("hex", "base64")
-    ):
-        forms = ValueForms.model_validate({"int8": int8, "timestamps": timestamps, "bytea": bytea})
-        encodings = [encode_type(type_id, target.types, forms) for type_id in type_ids]
-        fits = [e.encoding for e in encodings] == [column.encoding for column in entry.columns]
-        if fits and encodings not in tried:
-            tried.append(encodings)
-            yield _plan_table(entry, table, target, encodings)
-
-
-def _plan_table(
-    entry: TableEntry, table: TargetTable, target: Target, encodings: list[ColumnEncoding]
-) -> PlannedTable:
-    return PlannedTable(
-        name=table.table_name,
-        file=entry.file,
-        schema_name=table.schema_name,
-        table=table.table_name,
-        is_partitioned=table.is_partitioned,
-        level=0,
-        columns=[
-            PlannedColumn(
-                entry=column,
-                casts=list(encoding.casts),
-                probes=_find_unseen(column, table, target, encoding),
-            )
-            for column, encoding in zip(entry.columns, encodings, strict=True)
-        ],
-        omitted_columns=[],
-        primary_key=entry.primary_key,
-        ordered_by=[],
-        references=[],
-        depends_on=[],
-        is_large=False,
-        holds_raw_json=any(
-            holds_raw_json(table.columns[column.name].type_id, target.types)
-            for column in entry.columns
-        ),
-        comment=None,
-        estimated_row_count=None,
-        byte_count=0,
-    )
 
 
 _UNSEEN: Mapping[Hole, tuple[str, str]] = {
@@ -364,12 +306,15 @@ _UNSEEN: Mapping[Hole, tuple[str, str]] = {
 """Values that look in the file like others, so that no checksum over it tells them apart."""
 
 
-def _find_unseen(
-    column: ColumnEntry, table: TargetTable, target: Target, encoding: ColumnEncoding
-) -> list[Probe]:
-    type_id = table.columns[column.name].type_id
-    probes = find_probes(type_id, target.types, encoding, is_nullable=column.nullable)
-    return [probe for probe in probes if probe.hole in _UNSEEN]
+def _seek_unseen(shape: RowShape) -> RowShape:
+    """The shape with probes for nothing else."""
+    columns = [
+        column.model_copy(
+            update={"probes": [probe for probe in column.probes if probe.hole in _UNSEEN]}
+        )
+        for column in shape.columns
+    ]
+    return shape.model_copy(update={"columns": columns})
 
 
 def _compare_unseen(entry: TableEntry, target: list[ColumnEntry]) -> Iterator[str]:
@@ -379,7 +324,7 @@ def _compare_unseen(entry: TableEntry, target: list[ColumnEntry]) -> Iterator[st
             count = getattr(found.holes, hole, None)
             if count and getattr(column.holes, hole, None) == 0:
                 yield (
-                    f'column "{column.name}" of "{entry.schema_}.{entry.table}" differs: the source had no {said},'
+                    f'column "{column.name}" of "{entry.relation}" differs: the source had no {said},'
                     f" the target has {count}"
                 )
 
@@ -431,12 +376,12 @@ def _list_left_out(metadata: ExportMetadata, entries: Mapping[str, TableEntry]) 
     for entry in entries.values():
         if entry.omitted_columns:
             names = ", ".join(entry.omitted_columns)
-            yield f'columns of "{entry.schema_}.{entry.table}" that were not exported: {names}'
+            yield f'columns of "{entry.relation}" that were not exported: {names}'
     tables = [
         e for e in metadata.not_exported if "table" in e.kind and e.reason != "internal schema"
     ]
     if tables:
-        names = ", ".join(f"{e.schema_}.{e.name} ({e.reason})" for e in tables)
+        names = ", ".join(f"{e.relation} ({e.reason})" for e in tables)
         yield f"{len(tables)} tables of the source that are not in the export: {names}"
     not_included = metadata.not_included
     if not_included and not_included.large_object_count:

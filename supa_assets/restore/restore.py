@@ -202,7 +202,7 @@ class _Restore:
             if entry.omitted_columns:
                 names = ", ".join(entry.omitted_columns)
                 notes.append(
-                    f'"{entry.schema_}.{entry.table}" was exported without columns, which get their defaults: {names}'
+                    f'"{entry.relation}" was exported without columns, which get their defaults: {names}'
                 )
         return notes
 
@@ -220,7 +220,7 @@ class _Restore:
                 self._on_progress(name, 0, entry.byte_count)
             if row_count != entry.row_count:
                 raise TargetError(
-                    f'row count of "{entry.schema_}.{entry.table}" differs: metadata.json says {entry.row_count},'
+                    f'row count of "{entry.relation}" differs: metadata.json says {entry.row_count},'
                     f" {row_count} were loaded",
                     hint="verify the export. Nothing was written.",
                     expected=entry.row_count,
@@ -257,7 +257,7 @@ class _Restore:
 def _describe(name: str, entry: TableEntry, duration_s: float) -> RestoredTable:
     return RestoredTable(
         name=name,
-        relation=f"{entry.schema_}.{entry.table}",
+        relation=str(entry.relation),
         row_count=entry.row_count,
         byte_count=entry.byte_count,
         duration_s=duration_s,

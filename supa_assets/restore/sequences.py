@@ -10,7 +10,7 @@ import psycopg
 
 from supa_assets.files.metadata import ExportMetadata, TableEntry
 from supa_assets.files.structure import ColumnReference, SequenceEntry, StructureEntry
-from supa_assets.naming import RelationName
+from supa_assets.naming import Relation
 from supa_assets.restore.target import fetch_restore_query
 
 __all__ = [
@@ -26,7 +26,7 @@ __all__ = [
 class SequenceState:
     """A sequence of the target, and where the source's stood."""
 
-    name: RelationName
+    name: Relation
     last_value: str
     is_called: bool
 
@@ -46,15 +46,15 @@ def match_sequences(
     Those that no table has to do with go along where all tables do.
     """
     recorded = metadata.structure.sequences if metadata.structure else []
-    tables = {(entry.schema_, entry.table) for entry in entries.values()}
+    tables = {entry.relation for entry in entries.values()}
     by_owner = {_key(s.owned_by): s for s in target.sequences if s.owned_by}
-    by_name = {(s.schema_, s.name): s for s in target.sequences}
+    by_name = {s.relation: s for s in target.sequences}
     is_whole = len(entries) == len(metadata.tables)
     matched = []
     for sequence in recorded:
         if _concerns(sequence, tables, is_whole=is_whole):
             found = by_owner.get(_key(sequence.owned_by)) if sequence.owned_by else None
-            matched.append((sequence, found or by_name.get((sequence.schema_, sequence.name))))
+            matched.append((sequence, found or by_name.get(sequence.relation)))
     return matched
 
 
@@ -72,13 +72,13 @@ def plan_sequences(
         )
     states = []
     for recorded, found in match_sequences(metadata, entries, target):
-        shown = f'"{recorded.schema_}.{recorded.name}"'
+        shown = f'"{recorded.relation}"'
         if recorded.last_value is None or recorded.is_called is None:
             notes.append(f"sequence {shown} is not set: the exporting role could not read it")
         elif found is None:
             notes.append(f"sequence {shown} is not set: the target has none for it")
         else:
-            name = (found.schema_, found.name)
+            name = found.relation
             states.append(SequenceState(name, recorded.last_value, recorded.is_called))
     return PlannedSequences(states, _find_forbidden(connection, states), notes)
 
@@ -108,12 +108,12 @@ def _find_forbidden(
     ]
 
 
-def _concerns(sequence: SequenceEntry, tables: Collection[RelationName], *, is_whole: bool) -> bool:
+def _concerns(sequence: SequenceEntry, tables: Collection[Relation], *, is_whole: bool) -> bool:
     columns = [*sequence.used_by, *([sequence.owned_by] if sequence.owned_by else [])]
     if not columns:
         return is_whole
-    return any((column.schema_, column.table) in tables for column in columns)
+    return any(column.relation in tables for column in columns)
 
 
 def _key(column: ColumnReference | None) -> tuple[str, str, str] | None:
-    return (column.schema_, column.table, column.column) if column else None
+    return (column.schema_name, column.table, column.column) if column else None

@@ -21,7 +21,7 @@ from supa_assets.errors import (
 )
 from supa_assets.files.metadata import ServerEntry, SourceEntry, TableEntry
 from supa_assets.files.structure import StructureEntry
-from supa_assets.naming import RelationName
+from supa_assets.naming import Relation
 from supa_assets.server.address import Address, parse_url
 from supa_assets.server.catalog import Column, Type, fetch_query, identify_source, read_types
 from supa_assets.server.connection import connect, pin_session
@@ -65,8 +65,8 @@ class ForeignKey:
     is_of_periods: bool
 
     @property
-    def referenced(self) -> RelationName:
-        return (self.referenced_schema, self.referenced_table)
+    def referenced(self) -> Relation:
+        return Relation(self.referenced_schema, self.referenced_table)
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,7 @@ class TargetTable:
     """What stands in the target under a table's name."""
 
     relation_id: int
-    schema_name: str
-    table_name: str
+    relation: Relation
     kind: str
     has_usage: bool
     has_select: bool
@@ -95,16 +94,12 @@ class TargetTable:
     triggers: list[Trigger] = field(default_factory=list)
 
     @property
-    def relation(self) -> str:
-        return f"{self.schema_name}.{self.table_name}"
-
-    @property
     def is_partitioned(self) -> bool:
         return self.kind == "partitioned table"
 
     @property
     def identifier(self) -> sql.Identifier:
-        return sql.Identifier(self.schema_name, self.table_name)
+        return sql.Identifier(*self.relation)
 
 
 @dataclass(frozen=True)
@@ -184,14 +179,19 @@ def find_target(settings: Settings, url: str | None = None) -> TargetDatabase:
 
 def read_target(connection: psycopg.Connection[Any], entries: Mapping[str, TableEntry]) -> Target:
     """What stands under the tables' names, in about fifteen queries however many there are."""
-    names = {(entry.schema_, entry.table): name for name, entry in entries.items()}
+    names = {entry.relation: name for name, entry in entries.items()}
     rows = fetch_restore_query(
         connection,
         "tables.sql",
         schemas=[schema for schema, _ in names],
         names=[table for _, table in names],
     )
-    tables = {row["relation_id"]: TargetTable(**row) for row in rows}
+    tables = {
+        row["relation_id"]: TargetTable(
+            relation=Relation(row.pop("schema_name"), row.pop("table_name")), **row
+        )
+        for row in rows
+    }
     ids = list(tables)
     for row in fetch_query(connection, "columns.sql", relation_ids=ids):
         table = tables[row.pop("relation_id")]
@@ -200,9 +200,9 @@ def read_target(connection: psycopg.Connection[Any], entries: Mapping[str, Table
         tables[row.pop("relation_id")].foreign_keys.append(ForeignKey(**row))
     for row in fetch_restore_query(connection, "triggers.sql", relation_ids=ids):
         tables[row.pop("relation_id")].triggers.append(Trigger(**row))
-    by_name = {names[t.schema_name, t.table_name]: t for t in tables.values()}
+    by_name = {names[t.relation]: t for t in tables.values()}
     type_ids = sorted({column.type_id for t in tables.values() for column in t.columns.values()})
-    relations = {name: (t.schema_name, t.table_name) for name, t in by_name.items()}
+    relations = {name: t.relation for name, t in by_name.items()}
     return Target(
         tables={name: by_name[name] for name in entries if name in by_name},
         types=read_types(connection, type_ids),
@@ -247,7 +247,7 @@ _HINTS: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], str],
 
 
 def explain_write_error(
-    error: psycopg.Error, address: Address, *, relation: str | None = None, action: str = "writing"
+    error: psycopg.Error, address: Address, *, relation: object = None, action: str = "writing"
 ) -> SupaAssetsError:
     """Turn what failed at the target into an error that names the relation and the fix, and quotes no row."""
     said = address.redact(error.diag.message_primary or " ".join(str(error).split()))

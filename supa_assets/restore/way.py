@@ -100,7 +100,7 @@ def _keys_out_of_order(
     entries: Mapping[str, TableEntry], target: Target
 ) -> Iterator[tuple[str, ForeignKey]]:
     """Foreign keys whose referenced row may be loaded in a later statement."""
-    names = {(table.schema_name, table.table_name): name for name, table in target.tables.items()}
+    names = {table.relation: name for name, table in target.tables.items()}
     place = {name: position for position, name in enumerate(entries)}
     for name, table in target.tables.items():
         for key in table.foreign_keys:

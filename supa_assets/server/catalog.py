@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 
 from supa_assets.errors import SettingsError
 from supa_assets.files.metadata import ReferenceEntry, ServerEntry, SourceEntry
+from supa_assets.naming import Relation
 from supa_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AUTH_TABLES",
+    "AUTH_USERS",
     "Catalog",
     "Column",
     "Table",
@@ -34,7 +36,8 @@ __all__ = [
     "read_types",
 ]
 
-AUTH_TABLES = (("auth", "users"), ("auth", "identities"))
+AUTH_USERS = Relation("auth", "users")
+AUTH_TABLES = (AUTH_USERS, Relation("auth", "identities"))
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    schema_name: str
-    table_name: str
+    relation: Relation
     is_partitioned: bool
     comment: str | None
     estimated_row_count: int | None
@@ -104,7 +106,7 @@ def read_catalog(
         "relations.sql",
         schemas=[*settings.schemas, *settings.platform_schemas],
         platform_schemas=list(settings.platform_schemas),
-        named=[".".join(name) for name in AUTH_TABLES] if settings.auth else [],
+        named=[str(name) for name in AUTH_TABLES] if settings.auth else [],
     )
     relation_ids = [row["relation_id"] for row in relations]
     columns = _read_columns(connection, relation_ids)
@@ -116,8 +118,7 @@ def read_catalog(
         read_at=_server_time(connection),
         tables=tuple(
             Table(
-                schema_name=row["schema_name"],
-                table_name=row["table_name"],
+                relation=Relation(row["schema_name"], row["table_name"]),
                 is_partitioned=row["is_partitioned"],
                 comment=row["comment"],
                 estimated_row_count=row["estimated_row_count"],
@@ -151,7 +152,7 @@ def _read_references(
             ReferenceEntry(
                 constraint=row["constraint_name"],
                 columns=row["columns"],
-                schema_=row["referenced_schema"],
+                schema_name=row["referenced_schema"],
                 table=row["referenced_table"],
                 referenced_columns=row["referenced_columns"],
             )

@@ -18,7 +18,9 @@ from supa_assets.errors import (
     SupaAssetsError,
     ValueNotExportable,
 )
+from supa_assets.naming import Relation
 from supa_assets.server.address import Address
+from supa_assets.server.grants import grant_select, grant_usage, merge_grants, quote_name
 
 __all__ = ["explain_connection_error", "explain_query_error"]
 
@@ -199,7 +201,11 @@ _UNKNOWN = _Cause(
 
 
 def explain_query_error(
-    error: psycopg.Error, address: Address, *, relation: str | None = None, role: str | None = None
+    error: psycopg.Error,
+    address: Address,
+    *,
+    relation: Relation | None = None,
+    role: str | None = None,
 ) -> SupaAssetsError:
     """Turn what failed while reading into an error that names the relation and the fix.
 
@@ -221,12 +227,13 @@ def explain_query_error(
     )
 
 
-def _explain_missing_privilege(said: str, relation: str | None, role: str) -> PermissionDenied:
+def _explain_missing_privilege(said: str, relation: Relation | None, role: str) -> PermissionDenied:
     where = f'"{relation}"' if relation else "the catalogue"
     if "row-level security" in said:
         return PermissionDenied(
             f'{where} has row-level security that would hide rows from role "{role}"',
-            hint=f"connect as a role with BYPASSRLS (Supabase's postgres), or: ALTER ROLE {_quoted(role)} BYPASSRLS;",
+            hint="connect as a role with BYPASSRLS (Supabase's postgres), or:"
+            f" ALTER ROLE {quote_name(role)} BYPASSRLS;",
             relation=relation,
         )
     if relation is None:
@@ -234,15 +241,9 @@ def _explain_missing_privilege(said: str, relation: str | None, role: str) -> Pe
             f'role "{role}" may not read the catalogue: {said}',
             hint="connect as a role that may read pg_catalog, as every role may by default.",
         )
-    schema, _, table = relation.partition(".")
-    on_schema, to = _quoted(schema), _quoted(role)
+    grants = merge_grants([grant_usage(relation, role), grant_select(relation, role)])
     return PermissionDenied(
         f'role "{role}" may not read {where}: {said}',
-        hint=f"GRANT USAGE ON SCHEMA {on_schema} TO {to}; GRANT SELECT ON {on_schema}.{_quoted(table)} TO {to};"
-        " or leave it out (auth: --skip-auth).",
+        hint=f"{' '.join(grants)} or leave it out (auth: --skip-auth).",
         relation=relation,
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

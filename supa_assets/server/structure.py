@@ -19,7 +19,7 @@ from supa_assets.files.structure import (
     TableStructure,
     TypeEntry,
 )
-from supa_assets.naming import RelationName
+from supa_assets.naming import Relation
 from supa_assets.server.catalog import fetch_query
 
 __all__ = ["read_structure"]
@@ -28,7 +28,7 @@ _SEQUENCES_PER_QUERY = 200
 
 
 def read_structure(
-    connection: psycopg.Connection[Any], tables: Mapping[str, RelationName]
+    connection: psycopg.Connection[Any], tables: Mapping[str, Relation]
 ) -> StructureEntry:
     """The structure of `tables` (asset name to relation), as far as they are there.
 
@@ -49,14 +49,14 @@ def read_structure(
         extensions=[
             ExtensionEntry(
                 name=row["name"],
-                schema_=row["schema_name"],
+                schema_name=row["schema_name"],
                 version=row["version"],
                 is_used=row["name"] in used,
             )
             for row in fetch_query(connection, "structure_extensions.sql")
         ],
         types=[
-            TypeEntry(schema_=row.pop("schema_name"), **row)
+            TypeEntry(schema_name=row.pop("schema_name"), **row)
             for row in types
             if row.pop("extension") is None
         ],
@@ -68,9 +68,7 @@ def read_structure(
 class _Relations:
     """The tables by their oid, and what their columns have."""
 
-    def __init__(
-        self, connection: psycopg.Connection[Any], tables: Mapping[str, RelationName]
-    ) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], tables: Mapping[str, Relation]) -> None:
         names = {relation: name for name, relation in tables.items()}
         found = fetch_query(
             connection,
@@ -78,7 +76,9 @@ class _Relations:
             schemas=[schema for schema, _ in names],
             names=[table for _, table in names],
         )
-        self.names = {row["relation_id"]: (row["schema_name"], row["table_name"]) for row in found}
+        self.names = {
+            row["relation_id"]: Relation(row["schema_name"], row["table_name"]) for row in found
+        }
         self.ids = list(self.names)
         self._assets = {id_: names[relation] for id_, relation in self.names.items()}
         self._partition_keys = {row["relation_id"]: row["partition_key"] for row in found}
@@ -109,24 +109,24 @@ class _Relations:
         if relation_id not in self.names or column is None:
             return None
         schema, table = self.names[relation_id]
-        return ColumnReference(schema_=schema, table=table, column=column)
+        return ColumnReference(schema_name=schema, table=table, column=column)
 
 
 def _read_sequences(
     connection: psycopg.Connection[Any], relations: _Relations
 ) -> list[SequenceEntry]:
     rows = fetch_query(connection, "structure_sequences.sql", relation_ids=relations.ids)
-    readable = [(row["schema_name"], row["name"]) for row in rows if row.pop("is_readable")]
+    readable = [Relation(row["schema_name"], row["name"]) for row in rows if row.pop("is_readable")]
     states = dict(_read_states(connection, readable))
     entries = []
     for row in rows:
-        key = (row.pop("schema_name"), row["name"])
+        key = Relation(row.pop("schema_name"), row["name"])
         last_value, is_called = states.get(key, (None, None))
         owner = relations.column(row.pop("owner_id"), row.pop("owner_column"))
         used_by = [relations.column(id_, column) for id_, column in row.pop("used_by")]
         entries.append(
             SequenceEntry(
-                schema_=key[0],
+                schema_name=key[0],
                 owned_by=owner,
                 used_by=[column for column in used_by if column],
                 last_value=last_value,
@@ -138,8 +138,8 @@ def _read_sequences(
 
 
 def _read_states(
-    connection: psycopg.Connection[Any], names: Sequence[RelationName]
-) -> Iterator[tuple[RelationName, tuple[str, bool]]]:
+    connection: psycopg.Connection[Any], names: Sequence[Relation]
+) -> Iterator[tuple[Relation, tuple[str, bool]]]:
     """pg_sequences doesn't tell `setval(…, 42, false)` from a new sequence; the relation does."""
     for start in range(0, len(names), _SEQUENCES_PER_QUERY):
         part = names[start : start + _SEQUENCES_PER_QUERY]

@@ -7,15 +7,15 @@ from typing import Any
 import psycopg
 
 from supa_assets.files.line_sum import Checksum
-from supa_assets.plan.export_plan import PlannedTable
+from supa_assets.plan.row_shape import RowShape
 from supa_assets.stream.query import compose_checksum, compose_relation
 
 __all__ = ["read_checksum"]
 
 
-def read_checksum(connection: psycopg.Connection[Any], table: PlannedTable) -> Checksum:
+def read_checksum(connection: psycopg.Connection[Any], shape: RowShape) -> Checksum:
     """By the server, in the connection's snapshot, under the export's session settings."""
-    relation = compose_relation(table.schema_name, table.table, is_partitioned=table.is_partitioned)
-    row = connection.execute(compose_checksum(table, relation)).fetchone()
+    relation = compose_relation(shape.relation, is_partitioned=shape.is_partitioned)
+    row = connection.execute(compose_checksum(shape, relation)).fetchone()
     assert row is not None
     return Checksum.of_sums(int(row[0]), int(row[1]), int(row[2]))

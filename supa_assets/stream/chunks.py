@@ -26,6 +26,7 @@ from typing import Literal, Protocol
 import psycopg
 from psycopg import sql
 
+from supa_assets.naming import Relation
 from supa_assets.plan.export_plan import PlannedTable
 from supa_assets.settings import Settings
 from supa_assets.stream.fetch import MOST_CHUNKS_IN_ONE, RangeFetcher, is_too_large_for_server
@@ -112,29 +113,37 @@ class _Leaf:
 
 def guess_strategy(table: PlannedTable, settings: Settings) -> Strategy:
     """What `cut_table` will probably choose, from the catalogue's estimates alone."""
-    row_count = 1 if table.estimated_row_count is None else table.estimated_row_count
+    row_count = (
+        1 if table.statistics.estimated_row_count is None else table.statistics.estimated_row_count
+    )
     if _is_small(table, row_count, settings):
         return "one piece"
     if not table.ordered_by:
-        return "leaves" if table.is_partitioned else "page ranges"
-    follows = table.key_correlation is None or abs(table.key_correlation) > 0.5
-    return "key ranges" if follows or table.byte_count <= _SMALL_HEAP_BYTES else "sorted buckets"
+        return "leaves" if table.rows.is_partitioned else "page ranges"
+    follows = (
+        table.statistics.key_correlation is None or abs(table.statistics.key_correlation) > 0.5
+    )
+    return (
+        "key ranges"
+        if follows or table.statistics.byte_count <= _SMALL_HEAP_BYTES
+        else "sorted buckets"
+    )
 
 
 def cut_table(
     reader: TableReader, table: PlannedTable, *, row_count: int, settings: Settings
 ) -> Cut:
     """Choose a strategy for a table of this many rows; asks the server how it lies."""
-    relation = compose_relation(table.schema_name, table.table, is_partitioned=table.is_partitioned)
+    relation = compose_relation(table.relation, is_partitioned=table.rows.is_partitioned)
     key = _ordering_key(reader, table)
     fetcher = RangeFetcher(table, chunk_bytes=settings.chunk_bytes)
     if _is_small(table, row_count, settings):
-        piece = ChunkRange(relation, key or (None if table.is_partitioned else HEAP_ORDER))
+        piece = ChunkRange(relation, key or (None if table.rows.is_partitioned else HEAP_ORDER))
         return Cut("one piece", _RangeWork(fetcher, _OnePiece(piece)), 1)
     leaves = _read_leaves(reader, table)
     chunks = _count_chunks(leaves, settings)
     if key is None:
-        strategy: Strategy = "leaves" if table.is_partitioned else "page ranges"
+        strategy: Strategy = "leaves" if table.rows.is_partitioned else "page ranges"
         pages = _PageRanges(table, leaves, settings.chunk_bytes, row_count)
         return Cut(strategy, _RangeWork(fetcher, pages), chunks, _BY_PAGES)
     has_large_values = any(leaf.toast_bytes for leaf in leaves)
@@ -153,13 +162,13 @@ def cut_table(
 
 def _is_small(table: PlannedTable, row_count: int, settings: Settings) -> bool:
     is_small = row_count <= settings.streaming_threshold and not table.is_large
-    return row_count == 0 or (is_small and table.byte_count <= settings.chunk_bytes)
+    return row_count == 0 or (is_small and table.statistics.byte_count <= settings.chunk_bytes)
 
 
 def _ordering_key(reader: TableReader, table: PlannedTable) -> Key | None:
     if not table.ordered_by:
         return None
-    type_of = {column.entry.name: column.entry.type for column in table.columns}
+    type_of = {column.name: column.type for column in table.rows.columns}
     types = tuple(type_of[name] for name in table.ordered_by)
     is_of_catalog = all("." not in type_ for type_ in types)
     return Key(
@@ -172,7 +181,7 @@ def _ordering_key(reader: TableReader, table: PlannedTable) -> Key | None:
 def _read_operators(
     reader: TableReader, table: PlannedTable
 ) -> tuple[Mapping[str, sql.Composable], ...]:
-    rows = reader.ask(compose_key_operators(table.schema_name, table.table))
+    rows = reader.ask(compose_key_operators(table.relation))
     full_names = [
         sql.SQL("OPERATOR({}.{})").format(sql.Identifier(schema), sql.SQL(name))
         for _, schema, name in rows
@@ -192,7 +201,7 @@ def _count_chunks(leaves: Sequence[_Leaf], settings: Settings) -> int:
 
 def _row_width(reader: TableReader, table: PlannedTable, relation: sql.Composable) -> int | None:
     """Bytes of JSON in a row, of the first hundred: enough to begin with."""
-    rows = reader.ask(compose_row_width(table, relation))
+    rows = reader.ask(compose_row_width(table.rows, relation))
     return None if rows[0][0] is None else max(2, int(rows[0][0]))
 
 
@@ -274,7 +283,7 @@ class _KeyRangesBySize(_KeyRanges):
             rest = ChunkRange(self._relation, self._key, start)
             borders = self.reader.ask(
                 compose_borders_by_size(
-                    self._table, rest, stored_bytes=stored_bytes, rows=_ROWS_LOOKED_AT
+                    self._table.rows, rest, stored_bytes=stored_bytes, rows=_ROWS_LOOKED_AT
                 )
             )
             for *border, is_last in borders:
@@ -327,7 +336,7 @@ class _PageRanges(_Ranges):
             window = self._range(leaf, page, min(page + _PAGES_LOOKED_AT, leaf.page_count))
             borders = self.reader.ask(
                 compose_borders_by_size(
-                    self._table, window, stored_bytes=self._chunk_bytes // 2, rows=_ALL_ROWS
+                    self._table.rows, window, stored_bytes=self._chunk_bytes // 2, rows=_ALL_ROWS
                 )
             )
             start = window.start
@@ -471,7 +480,11 @@ class _BucketWork:
         share = Buckets(sort.start, sort.borders, sort.end, stream, streams)
         reader.open_buckets(
             compose_sorted_buckets(
-                self._table, self._relation, self._key, share, most_bytes=self._fetcher.most_bytes
+                self._table.rows,
+                self._relation,
+                self._key,
+                share,
+                most_bytes=self._fetcher.most_bytes,
             )
         )
         read = stream - streams
@@ -548,11 +561,11 @@ ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
 
 def _read_leaves(reader: TableReader, table: PlannedTable) -> list[_Leaf]:
     query = sql.SQL(_LEAVES).format(
-        schema=sql.Literal(table.schema_name), table=sql.Literal(table.table)
+        schema=sql.Literal(table.relation.schema_name), table=sql.Literal(table.relation.name)
     )
     return [
         _Leaf(
-            relation=compose_relation(schema, name, is_partitioned=False),
+            relation=compose_relation(Relation(schema, name), is_partitioned=False),
             has_pages=has_pages,
             page_count=page_count,
             toast_bytes=toast_bytes,

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from supa_assets.files.metadata import ColumnEntry, HolesEntry
-from supa_assets.plan.export_plan import PlannedTable
+from supa_assets.plan.row_shape import RowShape
 from supa_assets.stream.query import compose_relation, compose_table_count
 
 __all__ = ["TableCount", "read_count"]
@@ -20,24 +20,24 @@ class TableCount:
     row_count: int
     """`count(*)`."""
     columns: list[ColumnEntry]
-    """The plan's, with `holes`."""
+    """The shape's, with `holes`."""
 
 
-def read_count(connection: psycopg.Connection[Any], table: PlannedTable) -> TableCount:
+def read_count(connection: psycopg.Connection[Any], shape: RowShape) -> TableCount:
     """In the connection's snapshot, in one statement; where no hole can be, an index alone may answer it."""
-    relation = compose_relation(table.schema_name, table.table, is_partitioned=table.is_partitioned)
-    row = connection.execute(compose_table_count(table, relation)).fetchone()
+    relation = compose_relation(shape.relation, is_partitioned=shape.is_partitioned)
+    row = connection.execute(compose_table_count(shape, relation)).fetchone()
     assert row is not None
     row_count, counts = row
     holes: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for (name, hole), count in zip(table.list_probes(), counts, strict=True):
+    for (name, hole), count in zip(shape.list_probes(), counts, strict=True):
         holes[name][hole] = count
     return TableCount(
         row_count=row_count,
         columns=[
-            column.entry.model_copy(update={"holes": HolesEntry(**holes[column.entry.name])})
+            column.entry.model_copy(update={"holes": HolesEntry(**holes[column.name])})
             if column.probes
             else column.entry
-            for column in table.columns
+            for column in shape.columns
         ],
     )

@@ -49,7 +49,7 @@ class RangeFetcher:
         try:
             fetched = reader.fetch(
                 compose_chunk(
-                    self._table, range_, most_bytes=self.most_bytes if range_.key else None
+                    self._table.rows, range_, most_bytes=self.most_bytes if range_.key else None
                 )
             )
         except psycopg.Error as error:
@@ -90,9 +90,9 @@ class RangeFetcher:
     ) -> ValueNotExportable:
         """Name the row by its key, and the column whose value is the largest."""
         assert range_.key is not None
-        row = reader.ask(compose_row_sizes(self._table, range_))[0]
+        row = reader.ask(compose_row_sizes(self._table.rows, range_))[0]
         key, sizes = row[: len(range_.key.columns)], row[len(range_.key.columns) :]
-        column = self._table.columns[sizes.index(max(sizes))].entry.name
+        column = self._table.rows.columns[sizes.index(max(sizes))].name
         names = ["ctid"] if range_.key.is_heap_order else self._table.ordered_by
         where = ", ".join(f"{name} = {value}" for name, value in zip(names, key, strict=True))
         relation = self._table.relation

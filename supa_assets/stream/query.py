@@ -8,8 +8,9 @@ from typing import Literal
 
 from psycopg import sql
 
-from supa_assets.plan.export_plan import PlannedColumn, PlannedTable
+from supa_assets.naming import Relation
 from supa_assets.plan.probes import Probe, Sought
+from supa_assets.plan.row_shape import RowShape, ShapedColumn
 
 __all__ = [
     "HEAP_ORDER",
@@ -159,13 +160,13 @@ class Buckets:
     streams: int
 
 
-def compose_relation(schema: str, table: str, *, is_partitioned: bool) -> sql.Composable:
+def compose_relation(relation: Relation, *, is_partitioned: bool) -> sql.Composable:
     """`ONLY` keeps inheritance children out, each a table of its own; a partitioned table has no rows itself."""
     only = sql.SQL("") if is_partitioned else sql.SQL("ONLY ")
-    return sql.SQL("{}{} AS t").format(only, sql.Identifier(schema, table))
+    return sql.SQL("{}{} AS t").format(only, sql.Identifier(*relation))
 
 
-def compose_table_count(table: PlannedTable, relation: sql.Composable) -> sql.Composed:
+def compose_table_count(shape: RowShape, relation: sql.Composable) -> sql.Composed:
     """One row: the number of rows, and an array of how many have what the table's probes look for.
 
     An array, since a table can have more columns with probes than a query may.
@@ -174,7 +175,7 @@ def compose_table_count(table: PlannedTable, relation: sql.Composable) -> sql.Co
         sql.SQL("pg_catalog.count(*) FILTER (WHERE {})").format(
             sql.SQL(" OR ").join(_compose_probe(name, probe) for probe in probes)
         )
-        for (name, _), probes in table.list_probes().items()
+        for (name, _), probes in shape.list_probes().items()
     ]
     return sql.SQL("SELECT pg_catalog.count(*), ARRAY[{}]::pg_catalog.int8[] FROM {}").format(
         sql.SQL(", ").join(counts), relation
@@ -188,7 +189,7 @@ def compose_range_count(range_: ChunkRange) -> sql.Composed:
 
 
 def compose_chunk(
-    table: PlannedTable, range_: ChunkRange, *, most_bytes: int | None = None
+    shape: RowShape, range_: ChunkRange, *, most_bytes: int | None = None
 ) -> sql.Composed:
     """One row of three columns: the rows' JSON joined by `,` and a newline, their number, the JSON's bytes.
 
@@ -202,15 +203,15 @@ def compose_chunk(
         " FROM (SELECT {columns} FROM {rows}) AS r) AS c"
     ).format(
         data=_compose_guard(most_bytes),
-        line=_compose_line(table),
+        line=_compose_line(shape),
         separator=_ROW_SEPARATOR,
-        columns=_compose_columns(table),
+        columns=_compose_columns(shape),
         rows=_compose_ordered_rows(range_),
     )
 
 
 def compose_sorted_buckets(
-    table: PlannedTable,
+    shape: RowShape,
     relation: sql.Composable,
     key: Key,
     buckets: Buckets,
@@ -222,7 +223,7 @@ def compose_sorted_buckets(
     A bucket's number never falls as the key rises, so sorting by both is sorting by the key.
     """
     first = key.prefix(1)
-    bucket = _unused_name("bucket", table)
+    bucket = _unused_name("bucket", shape)
     number = sql.SQL("pg_catalog.width_bucket({}, {}::{}[])").format(
         first.columns[0], sql.Literal(_as_array(buckets.borders)), _trusted(first.types[0])
     )
@@ -242,8 +243,8 @@ def compose_sorted_buckets(
     ).format(
         bucket=bucket,
         guard=_compose_guard(most_bytes),
-        line=_compose_line(table),
-        columns=_compose_columns(table),
+        line=_compose_line(shape),
+        columns=_compose_columns(shape),
         separator=_ROW_SEPARATOR,
         number=number,
         relation=relation,
@@ -252,7 +253,7 @@ def compose_sorted_buckets(
     )
 
 
-def compose_checksum(table: PlannedTable, relation: sql.Composable) -> sql.Composed:
+def compose_checksum(shape: RowShape, relation: sql.Composable) -> sql.Composed:
     """One row: the number of rows, and the sums of the first and second 8 bytes of each line's SHA-256, as int8."""
     half = "('x' || pg_catalog.encode(pg_catalog.substr(h.hash, {}, 8), 'hex'))::pg_catalog.bit(64)::pg_catalog.int8"
     return sql.SQL(
@@ -262,18 +263,18 @@ def compose_checksum(table: PlannedTable, relation: sql.Composable) -> sql.Compo
     ).format(
         first=sql.SQL(half).format(sql.Literal(1)),
         second=sql.SQL(half).format(sql.Literal(9)),
-        line=_compose_line(table),
-        columns=_compose_columns(table),
+        line=_compose_line(shape),
+        columns=_compose_columns(shape),
         relation=relation,
     )
 
 
-def compose_row_width(table: PlannedTable, relation: sql.Composable) -> sql.Composed:
+def compose_row_width(shape: RowShape, relation: sql.Composable) -> sql.Composed:
     """Average bytes of JSON in a row, of the first hundred in the heap."""
     return sql.SQL(
         "SELECT pg_catalog.avg(pg_catalog.octet_length(pg_catalog.row_to_json(r.*)::pg_catalog.text))::pg_catalog.int8"
         " FROM (SELECT {columns} FROM {relation} LIMIT 100) AS r"
-    ).format(columns=_compose_columns(table), relation=relation)
+    ).format(columns=_compose_columns(shape), relation=relation)
 
 
 def compose_sample(relation: sql.Composable, key: Key, *, percent: float) -> sql.Composed:
@@ -315,7 +316,7 @@ def compose_bucket_borders(
     )
 
 
-def compose_key_operators(schema: str, table: str) -> sql.Composed:
+def compose_key_operators(relation: Relation) -> sql.Composed:
     """Of each column of the primary key, in order: its btree operators, smaller to greater, as schema and name."""
     return sql.SQL(
         "SELECT k.position, n.nspname, o.oprname"
@@ -330,7 +331,7 @@ def compose_key_operators(schema: str, table: str) -> sql.Composed:
         " JOIN pg_catalog.pg_namespace AS n ON n.oid = o.oprnamespace"
         " WHERE i.indisprimary AND s.nspname = {} AND c.relname = {}"
         " ORDER BY k.position, a.amopstrategy"
-    ).format(sql.Literal(schema), sql.Literal(table))
+    ).format(*map(sql.Literal, relation))
 
 
 def compose_is_bucketable(type_name: str) -> sql.Composed:
@@ -377,7 +378,7 @@ def compose_borders_by_row_count(range_: ChunkRange, *, rows: int) -> sql.Compos
 
 
 def compose_borders_by_size(
-    table: PlannedTable, range_: ChunkRange, *, stored_bytes: int, rows: int
+    shape: RowShape, range_: ChunkRange, *, stored_bytes: int, rows: int
 ) -> sql.Composed:
     """Of the range's first `rows` rows: keys, as text, of those that begin a chunk of about so many stored bytes.
 
@@ -398,7 +399,7 @@ def compose_borders_by_size(
         text=key.as_text(),
         aliases=sql.SQL(", ").join(key.aliases()),
         aliased=key.as_aliased_list(),
-        size=_compose_row_size(table),
+        size=_compose_row_size(shape),
         relation=range_.relation,
         where=_compose_where(_compose_conditions(range_)),
         key=key.as_list(),
@@ -407,12 +408,12 @@ def compose_borders_by_size(
     )
 
 
-def compose_row_sizes(table: PlannedTable, range_: ChunkRange) -> sql.Composed:
+def compose_row_sizes(shape: RowShape, range_: ChunkRange) -> sql.Composed:
     """The range's first row: its key as text, then each column's size as far as it is known without reading it."""
     key = _required_key(range_)
     sizes = sql.SQL(", ").join(
-        _compose_size(column, sql.SQL("t.{}").format(sql.Identifier(column.entry.name)))
-        for column in table.columns
+        _compose_size(column, sql.SQL("t.{}").format(sql.Identifier(column.name)))
+        for column in shape.columns
     )
     texts = sql.SQL(", ").join(
         sql.SQL("{}::pg_catalog.text").format(column) for column in key.columns
@@ -475,9 +476,9 @@ def _compose_sought(
     )
 
 
-def _compose_line(table: PlannedTable) -> sql.Composable:
+def _compose_line(shape: RowShape) -> sql.Composable:
     line: sql.Composable = sql.SQL("pg_catalog.row_to_json(r.*)::pg_catalog.text")
-    if table.holds_raw_json:
+    if shape.holds_raw_json:
         # Within JSON text a raw line break can only be white space between tokens.
         line = sql.SQL("pg_catalog.translate({}, {}, {})").format(line, *_LINE_BREAKS)
     return line
@@ -519,29 +520,42 @@ def _compose_where(conditions: Sequence[sql.Composable]) -> sql.Composable:
     return sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions))
 
 
-def _compose_row_size(table: PlannedTable) -> sql.Composable:
-    names = sum(len(column.entry.name.encode()) + 4 for column in table.columns)
+def _compose_row_size(shape: RowShape) -> sql.Composable:
+    names = sum(len(column.name.encode()) + 4 for column in shape.columns)
     sizes = [
-        _compose_size(column, sql.SQL("t.{}").format(sql.Identifier(column.entry.name)))
-        for column in table.columns
+        _compose_size(column, sql.SQL("t.{}").format(sql.Identifier(column.name)))
+        for column in shape.columns
     ]
     names_size = sql.SQL("{}::pg_catalog.int8").format(sql.Literal(names))
     return sql.SQL(" + ").join([names_size, *sizes])
 
 
-def _compose_size(column: PlannedColumn, value: sql.Composable) -> sql.Composable:
+def _compose_size(column: ShapedColumn, value: sql.Composable) -> sql.Composable:
     """Bytes of a value before compression where the server tells them without reading it, else as stored."""
-    is_raw = column.entry.type.partition("(")[0] in _RAW_SIZE_TYPES
+    is_raw = column.type.partition("(")[0] in _RAW_SIZE_TYPES
     function = sql.SQL("pg_catalog.octet_length" if is_raw else "pg_catalog.pg_column_size")
     return sql.SQL("coalesce({}({}), 0)::pg_catalog.int8").format(function, value)
 
 
-def _compose_columns(table: PlannedTable) -> sql.Composable:
-    return sql.SQL(", ").join(_compose_column(column) for column in table.columns)
+_CASTS: Mapping[str, sql.SQL] = {
+    "text": sql.SQL("text"),
+    "varchar": sql.SQL("varchar"),
+    "numeric": sql.SQL("numeric"),
+    "timestamptz": sql.SQL("timestamptz"),
+    "text[]": sql.SQL("text[]"),
+    "varchar[]": sql.SQL("varchar[]"),
+    "numeric[]": sql.SQL("numeric[]"),
+    "timestamptz[]": sql.SQL("timestamptz[]"),
+}
+"""By the words of metadata.json, which are never SQL themselves: whoever changed the file could write anything."""
 
 
-def _compose_column(column: PlannedColumn) -> sql.Composable:
-    name = sql.Identifier(column.entry.name)
+def _compose_columns(shape: RowShape) -> sql.Composable:
+    return sql.SQL(", ").join(_compose_column(column) for column in shape.columns)
+
+
+def _compose_column(column: ShapedColumn) -> sql.Composable:
+    name = sql.Identifier(column.name)
     value: sql.Composable = sql.SQL("t.{}").format(name)
     for cast_ in column.casts:
         if cast_ == "base64":  # in one line, as RFC 4648 has it
@@ -549,7 +563,7 @@ def _compose_column(column: PlannedColumn) -> sql.Composable:
                 "pg_catalog.translate(pg_catalog.encode({}, 'base64'), E'\\n', '')"
             ).format(value)
             continue
-        value = sql.SQL("{}::pg_catalog.{}").format(value, sql.SQL(cast_))
+        value = sql.SQL("{}::pg_catalog.{}").format(value, _CASTS[cast_])
     return sql.SQL("{} AS {}").format(value, name)
 
 
@@ -569,9 +583,9 @@ def _as_array(values: Sequence[str]) -> str:
     return "{" + ",".join(f'"{value}"' for value in escaped) + "}"
 
 
-def _unused_name(name: str, table: PlannedTable) -> sql.Identifier:
+def _unused_name(name: str, shape: RowShape) -> sql.Identifier:
     """A name that no column of the table has, omitted ones included."""
-    taken = {column.entry.name for column in table.columns} | {*table.omitted_columns}
+    taken = {column.name for column in shape.columns} | {*shape.omitted_columns}
     while name in taken:
         name += "_"
     return sql.Identifier(name)

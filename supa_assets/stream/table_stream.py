@@ -101,7 +101,7 @@ class TableStream:
     def _read(self, cut: Cut) -> Iterator[Chunk]:
         connections = self._connect(min(self._settings.streams, cut.expected_chunks))
         readers = [TableReader(connection) for connection in connections]
-        if cut.strategy == "one piece" and self.table.byte_count < _NOTEWORTHY_BYTES:
+        if cut.strategy == "one piece" and self.table.statistics.byte_count < _NOTEWORTHY_BYTES:
             for _, chunks in cut.work.pieces(readers[0], 0, 1):
                 yield from chunks
             return
@@ -111,7 +111,7 @@ class TableStream:
     def _counted(self) -> TableCount:
         if self._count is None:
             try:
-                self._count = read_count(self._connect(1)[0], self.table)
+                self._count = read_count(self._connect(1)[0], self.table.rows)
             except psycopg.Error as error:
                 raise self._explained(error) from None
         return self._count

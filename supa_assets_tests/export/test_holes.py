@@ -23,7 +23,7 @@ def column(
 
 def entry(*columns: ColumnEntry, table: str = "notes") -> TableEntry:
     return TableEntry(
-        schema_="public",
+        schema_name="public",
         table=table,
         file=f"{table}.json",
         row_count=2,

@@ -102,7 +102,7 @@ def test_ddl_that_commits_while_the_run_waits_for_it_is_seen_in_the_snapshot(
         other.commit()
         thread.join(timeout=30)
 
-    assert [c.entry.name for c in seen[0].tables["accounts"].columns] == ["id", "note"]
+    assert [c.entry.name for c in seen[0].tables["accounts"].rows.columns] == ["id", "note"]
 
 
 def test_a_table_that_can_not_be_locked_is_named_with_who_holds_it(any_database: Database) -> None:

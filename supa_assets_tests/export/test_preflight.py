@@ -54,7 +54,7 @@ def look(
 
 
 def reasons(found: Preflight) -> dict[str, str]:
-    return {f"{e.schema_}.{e.name}": e.reason for e in found.relations}
+    return {f"{e.schema_name}.{e.name}": e.reason for e in found.relations}
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_every_relation_is_exported_or_has_a_reason(any_database: Database) -> N
     any_database.execute(PLATFORM, PUBLIC)
     found = look(any_database, auth=True, exclude=["public.Secret*"])
 
-    assert {table.relation for table in found.tables.values()} == {
+    assert {str(table.relation) for table in found.tables.values()} == {
         "auth.users",
         "public.orders",
         "public.items",
@@ -116,7 +116,7 @@ def test_a_platform_schema_is_exported_where_a_setting_names_it(database: Databa
     database.execute(PLATFORM)
     found = look(database, platform_schemas=["storage", "vault"])
 
-    assert {table.relation for table in found.tables.values()} == {"storage.objects"}
+    assert {str(table.relation) for table in found.tables.values()} == {"storage.objects"}
     assert reasons(found)["auth.users"] == "excluded by setting"
 
 
@@ -217,7 +217,7 @@ def test_what_changed_since_the_definitions_were_loaded_is_exported_as_it_is_and
         '"public.Secret logs": table dropped',
     }
     assert found.missing == ["public.newcomers"]
-    columns = {c.entry.name: c.entry.type for c in found.tables["orders"].columns}
+    columns = {c.entry.name: c.entry.type for c in found.tables["orders"].rows.columns}
     assert columns == {"id": "integer", "total": "numeric(12,4)", "note": "text"}
     (refusal,) = found.refusals.values()
     with pytest.raises(SupaAssetsError, match='Secret logs" is no longer'):
@@ -230,7 +230,7 @@ def test_a_table_keeps_its_name_and_file_whatever_else_came_since(database: Data
     database.execute("CREATE TABLE users (id int)")
     found = look(database, plan=plan)
 
-    assert [(t.name, t.table) for t in found.tables.values()] == [("Users", "Users")]
+    assert [(t.name, t.relation.name) for t in found.tables.values()] == [("Users", "Users")]
     assert plan.tables[0].name == "Users"
 
 

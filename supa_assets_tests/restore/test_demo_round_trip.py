@@ -70,7 +70,7 @@ def test_into_its_own_schema_as_supabases_postgres(
 ) -> None:
     with new_database(server) as target:
         create_demo_project(target.superuser_url, scale=SCALE)
-        tables = ", ".join(f'"{e.schema_}"."{e.table}"' for e in metadata.tables.values())
+        tables = ", ".join(f'"{e.schema_name}"."{e.table}"' for e in metadata.tables.values())
         target.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
 
         restore_into(target, folder, user="postgres")

@@ -219,7 +219,7 @@ def test_the_checksum_is_the_one_that_format_describes(source: Database) -> None
     sums = [sum(int.from_bytes(d[i : i + 8], "big") for d in digests) % 2**64 for i in (0, 8)]
 
     with source.session() as session:
-        checksum = read_checksum(session.connection, table)
+        checksum = read_checksum(session.connection, table.rows)
 
     assert checksum.row_count == 500
     assert checksum.value == "".join(f"{value:016x}" for value in sums)

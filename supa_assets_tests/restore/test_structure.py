@@ -8,6 +8,7 @@ import pytest
 
 from supa_assets.files.metadata import ExportMetadata
 from supa_assets.files.structure import StructureEntry, merge_structures
+from supa_assets.naming import Relation
 from supa_assets.server.structure import read_structure
 from supa_assets_tests.support.databases import Database
 
@@ -46,7 +47,7 @@ def structure(any_database: Database) -> StructureEntry:
 
 def read(database: Database, user: str = "postgres", **tables: str) -> StructureEntry:
     with database.session(user=user) as session:
-        relations = {name: ("public", table) for name, table in tables.items()}
+        relations = {name: Relation("public", table) for name, table in tables.items()}
         return read_structure(session.connection, relations)
 
 
@@ -80,7 +81,7 @@ def test_types_are_told_with_all_that_makes_them(structure: StructureEntry) -> N
 def test_an_extension_is_used_where_a_column_is_of_one_of_its_types(
     structure: StructureEntry,
 ) -> None:
-    extensions = {entry.name: (entry.schema_, entry.is_used) for entry in structure.extensions}
+    extensions = {entry.name: (entry.schema_name, entry.is_used) for entry in structure.extensions}
 
     assert extensions == {"citext": ("extensions", True), "plpgsql": ("pg_catalog", False)}
 

@@ -69,10 +69,10 @@ def test_a_partitioned_table_is_one_table_with_the_rows_of_all_its_leaves(
     tables = any_database.tables(schemas=("public", "archive"))
     assert list(tables) == ["public.empty_one", "public.events", "public.keyless"]
     events = tables["public.events"]
-    assert events.is_partitioned
+    assert events.rows.is_partitioned
     assert (events.primary_key, events.ordered_by) == (["at", "id", "region"],) * 2
-    assert events.estimated_row_count == 3
-    assert events.byte_count >= 3 * 8192
+    assert events.statistics.estimated_row_count == 3
+    assert events.statistics.byte_count >= 3 * 8192
     for settings in ({}, {"large_tables": ("events", "keyless", "empty_one"), "chunk_bytes": 1024}):
         assert any_database.export(tables["public.events"], **settings) == (
             '[\n{"id":"3","at":"2025-05-01","region":"eu"},\n'
@@ -113,7 +113,7 @@ def test_columns_tell_type_nullability_and_origin(database: Database) -> None:
     assert table.comment == "What 'it' is."
     assert [
         (c.entry.name, c.entry.type, c.entry.nullable, c.entry.generated, c.entry.identity)
-        for c in table.columns
+        for c in table.rows.columns
     ] == [
         ("id", "bigint", False, None, "always"),
         ("other", "smallint", False, None, "by default"),
@@ -139,7 +139,7 @@ def test_a_primary_keys_columns_come_in_the_keys_order(database: Database) -> No
 
 def references(database: Database, table: str, **settings: Any) -> list[tuple[Any, ...]]:
     return [
-        (r.constraint, r.columns, f"{r.schema_}.{r.table}", r.referenced_columns)
+        (r.constraint, r.columns, f"{r.schema_name}.{r.table}", r.referenced_columns)
         for r in database.tables(**settings)[table].references
     ]
 
@@ -229,13 +229,13 @@ def test_auth_users_has_the_columns_of_the_setting_that_the_project_has(
 ) -> None:
     any_database.execute(AUTH)
     users = any_database.plan(auth=True).table("auth_users")
-    assert [c.entry.name for c in users.columns] == [
+    assert [c.entry.name for c in users.rows.columns] == [
         "id", "email", "encrypted_password", "created_at", "raw_user_meta_data",
     ]  # fmt: skip
-    assert users.omitted_columns == ["instance_id", "confirmation_token"]
+    assert users.rows.omitted_columns == ["instance_id", "confirmation_token"]
     everything = any_database.plan(auth=True, auth_users_columns=("*",)).table("auth_users")
-    assert len(everything.columns) == 7
-    assert everything.omitted_columns == []
+    assert len(everything.rows.columns) == 7
+    assert everything.rows.omitted_columns == []
 
 
 def test_auth_users_without_its_key_is_in_heap_order(database: Database) -> None:
@@ -288,17 +288,17 @@ def test_names_that_postgres_allows_are_exported_under_safe_unique_ones(
     ]
     plain = [f"CREATE TABLE {quoted(name)} (id int)" for name in awkward]
     any_database.execute(*plain)
-    escaped = next(t.name for t in any_database.plan().tables if t.table == "Foo Bar")
+    escaped = next(t.name for t in any_database.plan().tables if t.relation.name == "Foo Bar")
     any_database.execute(
         f"CREATE TABLE {quoted(escaped)} (id int)",
         *(f"INSERT INTO {quoted(n)} VALUES (7)" for n in awkward),
     )
     tables = any_database.plan().tables
-    assert sorted(t.table for t in tables) == sorted([*awkward, escaped])
+    assert sorted(t.relation.name for t in tables) == sorted([*awkward, escaped])
     assert len({t.file.casefold() for t in tables}) == len(awkward) + 1
     for table in tables:
-        expected = "[]\n" if table.table == escaped else '[\n{"id":7}\n]\n'
-        assert any_database.export(table) == expected, table.table
+        expected = "[]\n" if table.relation.name == escaped else '[\n{"id":7}\n]\n'
+        assert any_database.export(table) == expected, table.relation.name
 
 
 def quoted(name: str) -> str:
@@ -347,9 +347,9 @@ def test_estimates_are_none_before_the_first_analyze(any_database: Database) -> 
         "CREATE TABLE cases (id int) WITH (autovacuum_enabled = off)",
         "INSERT INTO cases VALUES (1)",
     )
-    assert any_database.table().estimated_row_count is None
+    assert any_database.table().statistics.estimated_row_count is None
     any_database.execute("ANALYZE cases")
-    assert any_database.table().estimated_row_count == 1
+    assert any_database.table().statistics.estimated_row_count == 1
 
 
 def test_a_database_in_another_encoding_is_written_in_utf8(

@@ -225,7 +225,7 @@ def test_in_heap_order_every_cut_gives_the_same_rows(any_database: Database, sha
     for streams in (1, 2, 3):
         text, used = export(any_database, table, streams=streams)
         assert rows(text) == expected
-        assert used == ("leaves" if table.is_partitioned else "page ranges")
+        assert used == ("leaves" if table.rows.is_partitioned else "page ranges")
         texts.append(text)
     assert texts[0] == texts[1] == texts[2]
 
@@ -450,8 +450,8 @@ def test_values_near_the_limit_pass_one_by_one(database: Database) -> None:
 
 def test_the_guess_learns_from_an_analyzed_key(any_database: Database) -> None:
     fill(any_database, "random uuid")
-    assert any_database.table().key_correlation is None
+    assert any_database.table().statistics.key_correlation is None
     any_database.execute("ANALYZE cases")
-    correlation = any_database.table().key_correlation
+    correlation = any_database.table().statistics.key_correlation
     assert correlation is not None
     assert abs(correlation) < 0.5

@@ -24,8 +24,8 @@ def count_all(database: Database, **settings: Any) -> dict[str, dict[str, dict[s
     tables = database.plan(**settings).tables
     with database.session() as session:
         for table in tables:
-            columns = read_count(session.connection, table).columns
-            counts[table.table] = {
+            columns = read_count(session.connection, table.rows).columns
+            counts[table.relation.name] = {
                 c.name: c.holes.model_dump(exclude_none=True, by_alias=False) if c.holes else None
                 for c in columns
             }
@@ -281,7 +281,8 @@ def test_a_table_that_can_have_no_hole_is_counted_by_its_index(any_database: Dat
 def explain(database: Database) -> Any:
     table = database.table()
     query = compose_table_count(
-        table, compose_relation(table.schema_name, table.table, is_partitioned=False)
+        table.rows,
+        compose_relation(table.relation, is_partitioned=False),
     )
     with database.session() as session:
         shown = query.as_string(session.connection)

@@ -260,9 +260,9 @@ def assert_says_what_postgres_says(
     assert (lines[0], lines[-1]) == ("[" if len(lines) > 2 else "[]", "")
     rows = json.loads(text, parse_int=Number, parse_float=Number)
     assert len(rows) == max(0, len(lines) - 3)
-    relation = sql.Identifier("public", table.table)
-    key = sql.Identifier(table.columns[0].entry.name)
-    for column in (column.entry for column in table.columns):
+    relation = sql.Identifier("public", table.relation.name)
+    key = sql.Identifier(table.rows.columns[0].entry.name)
+    for column in (column.entry for column in table.rows.columns):
         name = sql.Identifier(column.name)
         shown = sql.SQL("{}::numeric").format(name) if column.type == "money" else name
         query = (
@@ -274,7 +274,7 @@ def assert_says_what_postgres_says(
         ).fetchall()
         assert len(stored) == len(rows)
         for row, (expected,) in zip(rows, stored, strict=True):
-            assert list(row) == [c.entry.name for c in table.columns]
+            assert list(row) == [c.entry.name for c in table.rows.columns]
             assert_equal(row[column.name], expected, column)
 
 

@@ -95,8 +95,8 @@ def differing_tables(
     found = {}
     for name, entry in metadata.tables.items():
         both = (
-            copy_text(source, entry.schema_, entry.table),
-            copy_text(target, entry.schema_, entry.table),
+            copy_text(source, entry.schema_name, entry.table),
+            copy_text(target, entry.schema_name, entry.table),
         )
         if both[0] != both[1]:
             found[name] = both

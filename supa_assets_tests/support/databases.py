@@ -64,11 +64,11 @@ class Database:
 
     def table(self, relation: str = "cases", **overrides: Any) -> PlannedTable:
         """By its PostgreSQL name, in `public`."""
-        return next(t for t in self.plan(**overrides).tables if t.table == relation)
+        return next(t for t in self.plan(**overrides).tables if t.relation.name == relation)
 
     def tables(self, **overrides: Any) -> dict[str, PlannedTable]:
         """By `schema.table`."""
-        return {table.relation: table for table in self.plan(**overrides).tables}
+        return {str(table.relation): table for table in self.plan(**overrides).tables}
 
     @contextmanager
     def session(self, **overrides: Any) -> Iterator[SourceSession]:

@@ -25,7 +25,9 @@ from supa_assets.files.metadata import (
 )
 from supa_assets.files.publish import publish_run
 from supa_assets.files.storage import Storage
-from supa_assets.plan.export_plan import PlannedColumn, PlannedTable
+from supa_assets.naming import Relation
+from supa_assets.plan.export_plan import PlannedTable, TableStatistics
+from supa_assets.plan.row_shape import RowShape, ShapedColumn
 from supa_assets.stream.table_stream import Chunk
 
 Rows = Sequence[Mapping[str, Any]]
@@ -50,30 +52,28 @@ def plan_table(
     return PlannedTable(
         name=name,
         file=f"{name}.json",
-        schema_name="public",
-        table=table or name,
-        is_partitioned=False,
         level=0,
-        columns=[PlannedColumn(entry=column, casts=[], probes=[]) for column in columns],
-        omitted_columns=[],
+        depends_on=[],
+        rows=RowShape(
+            relation=Relation("public", table or name),
+            is_partitioned=False,
+            columns=[ShapedColumn(entry=column) for column in columns],
+        ),
         primary_key=["id"],
         ordered_by=["id"],
         references=[
             ReferenceEntry(
                 constraint=f"{name}_{target}_fkey",
                 columns=[f"{target}_id"],
-                schema_="public",
+                schema_name="public",
                 table=target,
                 referenced_columns=["id"],
             )
             for target in references
         ],
-        depends_on=[],
         is_large=False,
-        holds_raw_json=False,
         comment=None,
-        estimated_row_count=None,
-        byte_count=0,
+        statistics=TableStatistics(estimated_row_count=None, byte_count=0),
     )
 
 
@@ -92,7 +92,7 @@ class GivenChunks:
         return self._source_row_count
 
     def columns(self) -> list[ColumnEntry]:
-        return [column.entry for column in self.table.columns]
+        return [column.entry for column in self.table.rows.columns]
 
     def __iter__(self) -> Iterator[Chunk]:
         return iter(self._chunks)

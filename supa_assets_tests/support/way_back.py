@@ -18,8 +18,8 @@ __all__ = ["restore", "unequal_values"]
 
 def restore(database: Database, table: PlannedTable, text: str) -> None:
     """Fill `restored`, a table like the exported one, from the file's text."""
-    columns = [c.entry for c in table.columns if c.entry.generated is None]
-    source = sql.Identifier(table.schema_name, table.table)
+    columns = [c.entry for c in table.rows.columns if c.entry.generated is None]
+    source = sql.Identifier(*table.relation)
     with psycopg.connect(database.superuser_url, autocommit=True) as connection:
         connection.execute("SET lc_monetary = 'C'; SET search_path = ''")
         connection.execute("DROP TABLE IF EXISTS public.restored")
@@ -51,11 +51,11 @@ def unequal_values(database: Database, table: PlannedTable) -> list[tuple[Any, .
     format() calls the type's output function, where `::text` might call a cast.
     """
     found: list[tuple[Any, ...]] = []
-    relation = sql.Identifier(table.schema_name, table.table)
+    relation = sql.Identifier(*table.relation)
     key = _comma(sql.Identifier(name) for name in table.ordered_by) if table.ordered_by else None
     with psycopg.connect(database.superuser_url, autocommit=True) as connection:
         connection.execute("SET TimeZone = 'UTC'; SET search_path = ''")
-        for column in (c.entry for c in table.columns):
+        for column in (c.entry for c in table.rows.columns):
             text = sql.SQL(
                 "SELECT pg_catalog.format('%s', {name}), {name} IS NOT DISTINCT FROM NULL"
                 " FROM {relation} ORDER BY {key}"
