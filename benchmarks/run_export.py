@@ -14,9 +14,7 @@ from supa_assets.settings import Settings
 
 url, folder, streams, order = sys.argv[1:]
 source = SourceDatabase(
-    Settings.model_validate(
-        {"database_url": SecretStr(url), "auth": False, "streams": streams, "order": order}
-    )
+    Settings.of(database_url=SecretStr(url), auth=False, streams=streams, order=order)
 )
 storage = LocalFolder(Path(folder))
 storage.prepare()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -37,7 +37,11 @@ else:
 __all__ = [
     "DATABASE_URL_VARIABLE",
     "SETTINGS_FILE",
+    "SETTING_GROUPS",
     "TARGET_URL_VARIABLE",
+    "Choice",
+    "Places",
+    "Running",
     "Settings",
     "TableForms",
     "ValueForms",
@@ -106,12 +110,9 @@ def _as_pairs(value: object) -> object:
 Tables = Annotated[tuple[tuple[str, TableForms], ...], BeforeValidator(_as_pairs)]
 
 
-class Settings(ValueForms):
-    """What a user can set. Frozen: a run has one set of settings."""
+class Choice(ValueForms):
+    """What an export holds and how it looks: all that a plan depends on."""
 
-    database_url: SecretStr | None = None
-    """From SUPABASE_DB_URL only, never from a file that might be committed."""
-    output: Path = Path("migration-data")
     schemas: Names = ("public",)
     """Schemas whose every table is exported."""
     platform_schemas: Names = ()
@@ -126,21 +127,6 @@ class Settings(ValueForms):
     """Columns of auth.users; `*` for all. Those that an older project lacks are left out."""
     large_tables: Names = ("sensor_readings", "event_logs", "alerts")
     """Tables that stream whatever their row count; `schema.table`, or `table` in any schema."""
-    streaming_threshold: Annotated[int, Field(ge=0)] = 10_000
-    """Rows up to which a table goes in one piece."""
-    chunk_bytes: Annotated[int, Field(ge=1_024, le=64 * 1024 * 1024)] = 2 * 1024 * 1024
-    """How much JSON one chunk of a streamed table aims at; with 4 MB a server that sorts needs a fifth more CPU."""
-    streams: Annotated[int, Field(ge=1, le=32)] = 2
-    """Connections that read one large table at a time; one more holds the run's snapshot."""
-    progress_rows: Annotated[int, Field(ge=1)] = 1_000
-    """Rows between two progress lines in export.log."""
-    checksums: bool = False
-    """Whether the source computes a checksum of each table's rows for `supa-assets prove`; reads it twice."""
-    connect_timeout_s: Annotated[int, Field(ge=1)] = 10
-    lock_timeout_s: Annotated[int, Field(ge=1)] = 10
-    executor: Literal["in_process", "multiprocess"] = "in_process"
-    state: Path | None = None
-    """Folder of the last known catalogue; `$DAGSTER_HOME/supa_assets` or `.dagster/supa_assets`."""
     tables: Tables = ()
     """By `schema.table`: sections of supa-assets.toml with an order and forms of values of their own."""
 
@@ -184,6 +170,50 @@ class Settings(ValueForms):
         names = ValueForms.model_fields
         return ValueForms(**{n: getattr(own, n) or getattr(self, n) for n in names})
 
+    def excluding(self, relation: Relation) -> str | None:
+        """The setting that leaves the table out of the selected schemas, with its pattern; None if none does."""
+        name = str(relation)
+        if self.include and not any(fnmatchcase(name, pattern) for pattern in self.include):
+            return "include"
+        pattern = next((p for p in self.exclude if fnmatchcase(name, p)), None)
+        return None if pattern is None else f"exclude {pattern}"
+
+    def is_large(self, relation: Relation) -> bool:
+        """Whether `large_tables` names the table."""
+        return relation.name in self.large_tables or str(relation) in self.large_tables
+
+
+class Running(BaseModel):
+    """How a run reads and writes; none of it changes what the files hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    streaming_threshold: Annotated[int, Field(ge=0)] = 10_000
+    """Rows up to which a table goes in one piece."""
+    chunk_bytes: Annotated[int, Field(ge=1_024, le=64 * 1024 * 1024)] = 2 * 1024 * 1024
+    """How much JSON one chunk of a streamed table aims at; with 4 MB a server that sorts needs a fifth more CPU."""
+    streams: Annotated[int, Field(ge=1, le=32)] = 2
+    """Connections that read one large table at a time; one more holds the run's snapshot."""
+    progress_rows: Annotated[int, Field(ge=1)] = 1_000
+    """Rows between two progress lines in export.log."""
+    checksums: bool = False
+    """Whether the source computes a checksum of each table's rows for `supa-assets prove`; reads it twice."""
+    connect_timeout_s: Annotated[int, Field(ge=1)] = 10
+    lock_timeout_s: Annotated[int, Field(ge=1)] = 10
+    executor: Literal["in_process", "multiprocess"] = "in_process"
+
+
+class Places(BaseModel):
+    """Where from, and where to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    database_url: SecretStr | None = None
+    """From SUPABASE_DB_URL only, never from a file that might be committed."""
+    output: Path = Path("migration-data")
+    state: Path | None = None
+    """Folder of the last known catalogue; `$DAGSTER_HOME/supa_assets` or `.dagster/supa_assets`."""
+
     def state_folder(self) -> Path:
         """Where the last known catalogue is kept."""
         if self.state is not None:
@@ -200,17 +230,47 @@ class Settings(ValueForms):
             )
         return self.database_url.get_secret_value()
 
-    def excluding(self, relation: Relation) -> str | None:
-        """The setting that leaves the table out of the selected schemas, with its pattern; None if none does."""
-        name = str(relation)
-        if self.include and not any(fnmatchcase(name, pattern) for pattern in self.include):
-            return "include"
-        pattern = next((p for p in self.exclude if fnmatchcase(name, p)), None)
-        return None if pattern is None else f"exclude {pattern}"
 
-    def is_large(self, relation: Relation) -> bool:
-        """Whether `large_tables` names the table."""
-        return relation.name in self.large_tables or str(relation) in self.large_tables
+class Settings(BaseModel):
+    """What a user can set, in three groups. Frozen: a run has one set of settings.
+
+    Users know each setting by its name alone, whatever its group: so does `Settings.of`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    choice: Choice = Choice()
+    running: Running = Running()
+    places: Places = Places()
+
+    @classmethod
+    def of(cls, **given: Any) -> Settings:
+        """Settings by their names; what isn't given has its default. Raises pydantic's ValidationError."""
+        grouped: dict[str, dict[str, Any]] = {}
+        for name, value in given.items():
+            grouped.setdefault(SETTING_GROUPS[name], {})[name] = value
+        return cls.model_validate(grouped)
+
+    def values(self, *, only_given: bool = False, as_json: bool = False) -> dict[str, Any]:
+        """By their names: all, or those that were given. `as_json` they are fit for JSON, and the URL is masked."""
+        mode = "json" if as_json else "python"
+        return {
+            name: value
+            for group in (self.choice, self.running, self.places)
+            for name, value in group.model_dump(mode=mode, exclude_unset=only_given).items()
+        }
+
+    def changed(self, **given: Any) -> Settings:
+        """The same settings but for these, by their names."""
+        return Settings.of(**{**self.values(only_given=True), **given})
+
+
+SETTING_GROUPS = {
+    name: group
+    for group, model in (("choice", Choice), ("running", Running), ("places", Places))
+    for name in model.model_fields
+}
+"""Every setting's name, with the group that it belongs to."""
 
 
 def load_settings(
@@ -223,15 +283,16 @@ def load_settings(
     folder = folder or Path()
     given = {**_from_file(folder / SETTINGS_FILE), **_from_environment(environment, folder)}
     given |= {name: value for name, value in overrides.items() if value is not None}
-    if unknown := sorted(set(given) - set(Settings.model_fields)):
+    if unknown := sorted(set(given) - set(SETTING_GROUPS)):
         raise _explain_unknown(unknown[0])
     try:
-        return Settings.model_validate(given)
+        return Settings.of(**given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else "settings"
+        _, *place = first["loc"]  # the group, which users don't know
+        name = str(place[0])
         raise SettingsError(
-            f'setting "{_place(first["loc"], given)}" is not valid: {_lower(first["msg"])}',
+            f'setting "{_place(place, given)}" is not valid: {_lower(first["msg"])}',
             hint=f"mend it where it is set: {_PREFIX}{name.upper()} or {SETTINGS_FILE};"
             " docs/CONFIGURATION.md lists what each takes.",
         ) from None
@@ -244,7 +305,7 @@ def find_target_url() -> str | None:
 
 
 def _explain_unknown(name: str) -> SettingsError:
-    close = get_close_matches(name, Settings.model_fields, n=1)
+    close = get_close_matches(name, SETTING_GROUPS, n=1)
     meant = f"did you mean {close[0]}? " if close else ""
     return SettingsError(
         f'setting "{name}" is unknown',
@@ -252,10 +313,10 @@ def _explain_unknown(name: str) -> SettingsError:
     )
 
 
-def _place(location: tuple[int | str, ...], given: Mapping[str, Any]) -> str:
+def _place(location: Sequence[int | str], given: Mapping[str, Any]) -> str:
     """The setting's name; within `tables` the section's and the key's, too."""
     tables = given.get("tables")
-    if location[:1] == ("tables",) and len(location) > 1 and isinstance(tables, Mapping):
+    if location[0] == "tables" and len(location) > 1 and isinstance(tables, Mapping):
         section = list(tables)[int(location[1])]
         return ".".join(["tables", f'"{section}"', *map(str, location[3:])])
     return str(location[0])

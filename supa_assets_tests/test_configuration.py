@@ -11,7 +11,7 @@ import pytest
 
 from supa_assets.errors import SettingsError
 from supa_assets.naming import Relation
-from supa_assets.settings import Settings, load_settings
+from supa_assets.settings import SETTING_GROUPS, Settings, load_settings
 from supa_assets_tests.support.databases import Database
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "CONFIGURATION.md"
@@ -19,12 +19,12 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "CONFIGURATION.md"
 
 def test_every_setting_is_documented_and_no_other() -> None:
     documented = re.findall(r"^\| `(\w+)` \|", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(documented) == sorted(Settings.model_fields)
+    assert sorted(documented) == sorted(SETTING_GROUPS)
 
 
 def test_the_documented_defaults_are_the_defaults() -> None:
     rows = re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
-    defaults = Settings().model_dump(mode="json")
+    defaults = Settings().values(as_json=True)
     for name, documented in rows:
         default = defaults[name]
         shown = ", ".join(default) if isinstance(default, list) else json.dumps(default).strip('"')
@@ -35,16 +35,16 @@ def test_the_documented_example_is_valid(tmp_path: Path) -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
     (tmp_path / "supa-assets.toml").write_text(example)
     settings = load_settings({}, folder=tmp_path)
-    assert settings.forms(Relation("public", "sensor_readings")).order == "physical"
-    assert settings.forms(Relation("public", "sensor_readings")).timestamps == "utc"
-    assert settings.forms(Relation("public", "orders")).int8 == "string"
+    assert settings.choice.forms(Relation("public", "sensor_readings")).order == "physical"
+    assert settings.choice.forms(Relation("public", "sensor_readings")).timestamps == "utc"
+    assert settings.choice.forms(Relation("public", "orders")).int8 == "string"
     assert hash(settings) == hash(load_settings({}, folder=tmp_path))
 
 
 def test_settings_survive_the_way_into_a_runs_processes(tmp_path: Path) -> None:
     (tmp_path / "supa-assets.toml").write_text('[tables."public.a"]\nbytea = "base64"\n')
     settings = load_settings({}, folder=tmp_path)
-    carried = json.loads(json.dumps(settings.model_dump(mode="json", exclude_unset=True)))
+    carried = json.loads(json.dumps(settings.values(only_given=True, as_json=True)))
     assert load_settings({}, folder=tmp_path / "elsewhere", **carried) == settings
 
 

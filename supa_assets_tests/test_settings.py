@@ -36,24 +36,30 @@ def test_command_line_beats_environment_beats_dotenv_beats_file(
     monkeypatch.setenv("SUPA_ASSETS_STREAMING_THRESHOLD", "3")
     monkeypatch.delenv("SUPABASE_DB_URL", raising=False)
     settings = load_settings(folder=tmp_path, output=Path("line"), state=None)
-    assert settings.output == Path("line")
-    assert (settings.streaming_threshold, settings.progress_rows, settings.chunk_bytes) == (
+    assert settings.places.output == Path("line")
+    assert (
+        settings.running.streaming_threshold,
+        settings.running.progress_rows,
+        settings.running.chunk_bytes,
+    ) == (
         3,
         2,
         2048,
     )
-    assert settings.require_database_url() == "postgresql://u:p%24%23@h/d"
+    assert settings.places.require_database_url() == "postgresql://u:p%24%23@h/d"
 
 
 def test_lists_come_from_the_environment_with_commas_and_from_the_file_as_lists(
     tmp_path: Path,
 ) -> None:
-    assert load_settings({"SUPA_ASSETS_SCHEMAS": " public, billing,"}, folder=tmp_path).schemas == (
+    assert load_settings(
+        {"SUPA_ASSETS_SCHEMAS": " public, billing,"}, folder=tmp_path
+    ).choice.schemas == (
         "public",
         "billing",
     )
     (tmp_path / SETTINGS_FILE).write_text('schemas = ["a,b", "c"]\n')
-    assert load_settings({}, folder=tmp_path).schemas == ("a,b", "c")
+    assert load_settings({}, folder=tmp_path).choice.schemas == ("a,b", "c")
 
 
 def test_an_empty_variable_is_none(tmp_path: Path) -> None:

@@ -57,8 +57,8 @@ def demo(output_dir: Path | None, ui: bool, port: int, stop: bool, remove: bool)
 def _settings(url: str, output_dir: Path | None) -> Settings:
     """Every field is set, so that nothing of the user's own settings gets in."""
     output = output_dir or Path(os.environ.get("SUPA_ASSETS_OUTPUT") or "migration-data")
-    defaults = Settings(output=output, state=DEMO_FOLDER / "state").model_dump()
-    return Settings.model_validate(defaults | {"database_url": SecretStr(url)})
+    every = Settings.of(output=output, state=DEMO_FOLDER / "state").values()
+    return Settings.of(**{**every, "database_url": SecretStr(url)})
 
 
 def _export(settings: Settings) -> None:
@@ -72,9 +72,9 @@ def _export(settings: Settings) -> None:
     build_console().print(
         f"""
 What next:
-  look at a file          head -n 3 {settings.output}/organizations.json
-  look at the proof       less {settings.output}/metadata.json
-  check it again          {shown} verify {settings.output}
+  look at a file          head -n 3 {settings.places.output}/organizations.json
+  look at the proof       less {settings.places.output}/metadata.json
+  check it again          {shown} verify {settings.places.output}
   open the UI on it       {shown} demo --ui
   stop the demo's server  {shown} demo --stop
   your own project        export {DATABASE_URL_VARIABLE}='postgresql://...'   (Dashboard, Connect)
@@ -97,9 +97,9 @@ def _open_ui(settings: Settings, port: int) -> int:
     build_console().print(f"opening http://127.0.0.1:{port} (Ctrl-C ends it)")
     environment = {
         **os.environ,
-        DATABASE_URL_VARIABLE: settings.require_database_url(),
-        "SUPA_ASSETS_OUTPUT": str(settings.output.absolute()),
-        "SUPA_ASSETS_STATE": str((settings.state or DEMO_FOLDER).absolute()),
+        DATABASE_URL_VARIABLE: settings.places.require_database_url(),
+        "SUPA_ASSETS_OUTPUT": str(settings.places.output.absolute()),
+        "SUPA_ASSETS_STATE": str((settings.places.state or DEMO_FOLDER).absolute()),
     }
     command = [sys.executable, "-m", "dagster", "dev", "-m", "supa_assets.definitions"]
     command += ["-h", "127.0.0.1", "-p", str(port)]

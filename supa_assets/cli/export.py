@@ -116,7 +116,7 @@ def export_selection(
     )
 
     started = time.monotonic()
-    display = ProgressDisplay(settings.output / LOG_FILE, table_count=len(selection.tables))
+    display = ProgressDisplay(settings.places.output / LOG_FILE, table_count=len(selection.tables))
     with open_instance() as instance, display:
         result = run_export(
             settings,
@@ -144,7 +144,7 @@ def _print_result(result: RunResult, settings: Settings, elapsed_s: float) -> No
         out.print(
             f"\nexported {format_number_of(len(published), 'table')}, {format_number_of(rows, 'row')},"
             f" {format_bytes(size)}"
-            f' to "{settings.output}" in {format_seconds(elapsed_s)}; every file read back and counted',
+            f' to "{settings.places.output}" in {format_seconds(elapsed_s)}; every file read back and counted',
             soft_wrap=True,
         )
         for id_, time_ in snapshots.items():
@@ -194,7 +194,7 @@ def _print_faults(result: RunResult, *, has_published: bool) -> None:
 
 def _tell_missing(settings: Settings, plan: ExportPlan, selection: Selection) -> bool:
     """Whether an export of everything lacks a table all the same: one created while it began, say."""
-    metadata = read_metadata(LocalFolder(settings.output))
+    metadata = read_metadata(LocalFolder(settings.places.output))
     if metadata is None or len(selection.tables) < len(plan.tables):
         return False
     missing = judge_published(metadata, plan)
@@ -208,7 +208,7 @@ def _tell_missing(settings: Settings, plan: ExportPlan, selection: Selection) ->
 
 
 def _print_left_out(settings: Settings) -> None:
-    metadata = read_metadata(LocalFolder(settings.output))
+    metadata = read_metadata(LocalFolder(settings.places.output))
     if metadata is not None:
         print_not_exported(metadata.not_exported, metadata.not_included)
         print_holes(metadata.tables)

@@ -54,7 +54,7 @@ def prove(
     Exits with 0 when nothing differs, else with 1.
     """
     settings = load_settings(output=folder)
-    storage, _ = open_folder(settings.output)
+    storage, _ = open_folder(settings.places.output)
     wants_target = not files_only and bool(url or find_target_url())
     target = find_target(settings, url) if wants_target else None
     console = build_console(to_stderr=True)

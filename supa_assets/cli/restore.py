@@ -83,7 +83,7 @@ def restore(
             hint="give --yes as well if that is what you mean.",
         )
     settings = load_settings(output=folder)
-    storage, metadata = open_folder(settings.output)
+    storage, metadata = open_folder(settings.places.output)
     entries = select_entries(metadata, named)
     console = build_console(to_stderr=True)
     lines = ProgressLines(
@@ -99,7 +99,7 @@ def restore(
         may_write_into_source=into_source and yes,
         on_progress=lines.show,
     )
-    _print_result(result, settings.output, time.monotonic() - started)
+    _print_result(result, settings.places.output, time.monotonic() - started)
 
 
 def _print_result(result: RestoreResult, folder: Path, elapsed_s: float) -> None:

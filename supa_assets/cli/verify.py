@@ -33,7 +33,7 @@ def verify(folder: Path | None, full: bool) -> None:
     source's own count. All faults are listed. Exits with 1 where there is one. Values that JSON does
     not keep, as the export counted them, are warnings.
     """
-    folder = folder or load_settings().output
+    folder = folder or load_settings().places.output
     storage = LocalFolder(folder)
     metadata = read_metadata(storage) if folder.is_dir() else None
     if metadata is None:

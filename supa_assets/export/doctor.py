@@ -18,9 +18,9 @@ from supa_assets.export.preflight import Preflight, explain_plain_text, prefligh
 from supa_assets.export.source import SourceDatabase
 from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.server.address import Address, parse_url
-from supa_assets.server.catalog import fetch_query
 from supa_assets.server.connection import connect
 from supa_assets.server.explain import explain_query_error
+from supa_assets.server.queries import fetch_query
 from supa_assets.settings import Settings
 
 __all__ = ["Doctor", "Finding", "Level", "run_doctor"]
@@ -60,7 +60,7 @@ def run_doctor(settings: Settings) -> Doctor:
     """Look at everything; what a finding makes impossible to look at is left out."""
     doctor = Doctor()
     with _as_finding(doctor, "settings"):
-        address = parse_url(settings.require_database_url())
+        address = parse_url(settings.places.require_database_url())
         _check_addresses(doctor, address)
         with _as_finding(doctor, "connection"):
             _examine(doctor, address, settings)
@@ -71,13 +71,13 @@ def _examine(doctor: Doctor, address: Address, settings: Settings) -> None:
     with _connected(address, settings) as connection:
         entry = address.describe()
         doctor.note("ok", "connection", f"{entry.host}:{entry.port}/{entry.database} answers")
-        found = fetch_query(connection, "doctor.sql")[0]
+        found = fetch_query(connection, "doctor_session.sql")[0]
         version = connection.info.parameter_status("server_version")
         doctor.note("ok", "server", f"PostgreSQL {version}")
         _check_tls(doctor, connection, address)
         for check in (_check_role, _check_replica, _check_timeouts):
             check(doctor, found)
-        _check_free_connections(doctor, found, wanted=1 + settings.streams)
+        _check_free_connections(doctor, found, wanted=1 + settings.running.streams)
         with _as_finding(doctor, "pooler"):
             _check_pooler(doctor, connection, found, address, settings)
     with _as_finding(doctor, "tables"):
@@ -180,8 +180,8 @@ def _check_pooler(
         return
     connection.rollback()
     with _connected(address, settings) as other:
-        backend_pid = fetch_query(other, "doctor.sql")[0]["backend_pid"]
-        again = fetch_query(connection, "doctor.sql")[0]["backend_pid"]
+        backend_pid = fetch_query(other, "doctor_session.sql")[0]["backend_pid"]
+        again = fetch_query(connection, "doctor_session.sql")[0]["backend_pid"]
         connection.rollback()
     if found["backend_pid"] in (backend_pid, again) and backend_pid != found["backend_pid"]:
         doctor.note("ok", "pooler", "session mode, or a transaction pooler with nobody else on it")
@@ -238,7 +238,7 @@ def _check_not_included(doctor: Doctor, found: Preflight) -> None:
 
 @contextmanager
 def _connected(address: Address, settings: Settings) -> Iterator[psycopg.Connection[Any]]:
-    connection = connect(address, timeout_s=settings.connect_timeout_s)
+    connection = connect(address, timeout_s=settings.running.connect_timeout_s)
     try:
         yield connection
     except psycopg.Error as error:

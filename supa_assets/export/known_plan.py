@@ -18,23 +18,6 @@ from supa_assets.settings import Settings
 __all__ = ["KnownPlan", "read_or_recall_plan"]
 
 
-_CHOOSING = {
-    "schemas",
-    "platform_schemas",
-    "include",
-    "exclude",
-    "auth",
-    "auth_users_columns",
-    "large_tables",
-    "order",
-    "int8",
-    "timestamps",
-    "bytea",
-    "tables",
-}
-"""Settings that a plan depends on."""
-
-
 @dataclass(frozen=True)
 class KnownPlan:
     plan: ExportPlan
@@ -56,7 +39,7 @@ def read_or_recall_plan(settings: Settings) -> KnownPlan:
     recalled. Raises the SourceError of the connection where nothing is known.
     """
     database = SourceDatabase(settings)
-    path = settings.state_folder() / f"catalog-{_fingerprint(settings, database)}.json"
+    path = settings.places.state_folder() / f"catalog-{_fingerprint(settings, database)}.json"
     try:
         plan = database.read_plan()
     except SourceError as error:
@@ -69,7 +52,7 @@ def read_or_recall_plan(settings: Settings) -> KnownPlan:
 
 
 def _fingerprint(settings: Settings, database: SourceDatabase) -> str:
-    chosen = settings.model_dump_json(include=_CHOOSING)
+    chosen = settings.choice.model_dump_json()
     where = database.describe().model_dump_json()
     return hashlib.sha256(f"{where}{chosen}".encode()).hexdigest()[:16]
 

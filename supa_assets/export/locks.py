@@ -22,8 +22,8 @@ from supa_assets.errors import SourceError
 from supa_assets.naming import Relation
 from supa_assets.plan.export_plan import PlannedTable
 from supa_assets.server.address import Address
-from supa_assets.server.catalog import fetch_query
 from supa_assets.server.connection import lift_timeouts
+from supa_assets.server.queries import fetch_query
 
 __all__ = ["explain_lock_failure", "lock_tables"]
 
@@ -114,7 +114,7 @@ def _read_holders(
 ) -> Mapping[Relation, list[dict[str, Any]]]:
     holders: defaultdict[Relation, list[dict[str, Any]]] = defaultdict(list)
     schemas, tables = ([relation[part] for relation in relations] for part in (0, 1))
-    for row in fetch_query(connection, "lock_holders.sql", schemas=schemas, tables=tables):
+    for row in fetch_query(connection, "locks_holders.sql", schemas=schemas, tables=tables):
         holders[Relation(row["schema_name"], row["name"])].append(row)
     return holders
 

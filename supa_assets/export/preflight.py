@@ -106,10 +106,10 @@ def read_tables(hold: SnapshotHold, settings: Settings) -> dict[Relation, Planne
     """The tables as the database has them in the hold's snapshot."""
     source = hold.address.describe()
     try:
-        catalog = read_catalog(hold.connection, settings, source=source)
+        catalog = read_catalog(hold.connection, settings.choice, source=source)
     except psycopg.Error as error:
         raise explain_query_error(error, hold.address) from None
-    return {t.relation: t for t in plan_export(catalog, settings).tables}
+    return {t.relation: t for t in plan_export(catalog, settings.choice).tables}
 
 
 def renew(loaded: PlannedTable, fresh: PlannedTable) -> PlannedTable:
@@ -189,7 +189,7 @@ class _Comparison:
         locked = explain_lock_failure(
             self._hold.connection,
             [key for key in self._hold.unlocked if key in wanted and key not in refusals],
-            timeout_s=self._settings.lock_timeout_s,
+            timeout_s=self._settings.running.lock_timeout_s,
             address=self._hold.address,
         )
         for key, error in locked.items():
@@ -273,12 +273,15 @@ def _explain_absence(relation: SurveyedRelation, settings: Settings) -> NotExpor
     schema_class = classify_schema(relation.relation.schema_name)
     if schema_class == "internal":
         return _entry(relation, "internal schema")
-    if relation.extension and relation.relation.schema_name not in settings.platform_schemas:
+    if relation.extension and relation.relation.schema_name not in settings.choice.platform_schemas:
         return _entry(relation, "extension", relation.extension)
     if relation.kind in ("view", "materialized view", "foreign table"):
         return _entry(relation, relation.kind)
-    if relation.relation in AUTH_TABLES and not settings.auth:
+    if relation.relation in AUTH_TABLES and not settings.choice.auth:
         return _entry(relation, "excluded by setting", "auth")
-    if relation.relation.schema_name not in (*settings.schemas, *settings.platform_schemas):
+    if relation.relation.schema_name not in (
+        *settings.choice.schemas,
+        *settings.choice.platform_schemas,
+    ):
         return _entry(relation, _OF_SCHEMA[schema_class])
-    return _entry(relation, "excluded by setting", settings.excluding(relation.relation))
+    return _entry(relation, "excluded by setting", settings.choice.excluding(relation.relation))

@@ -140,7 +140,7 @@ class SourceDatabase:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._address = parse_url(settings.require_database_url())
+        self._address = parse_url(settings.places.require_database_url())
 
     @property
     def settings(self) -> Settings:
@@ -154,21 +154,21 @@ class SourceDatabase:
         """Read the catalogue and plan the export of what the settings select."""
         with self._connect() as connection:
             try:
-                pin_session(connection, lock_timeout_s=self._settings.lock_timeout_s)
-                catalog = read_catalog(connection, self._settings, source=self.describe())
+                pin_session(connection, lock_timeout_s=self._settings.running.lock_timeout_s)
+                catalog = read_catalog(connection, self._settings.choice, source=self.describe())
             except psycopg.Error as error:
                 raise explain_query_error(error, self._address) from None
-        return plan_export(catalog, self._settings)
+        return plan_export(catalog, self._settings.choice)
 
     @contextmanager
     def hold_snapshot(self, tables: Sequence[PlannedTable] = ()) -> Iterator[SnapshotHold]:
         """Lock the tables against DDL, then take a snapshot that other connections can join until the context ends."""
-        timeout_s = self._settings.lock_timeout_s
+        timeout_s = self._settings.running.lock_timeout_s
         with self._connect() as connection:
             try:
                 unlocked = lock_tables(connection, tables, timeout_s=timeout_s)
                 snapshot = _export_snapshot(connection)
-                pin_session(connection, lock_timeout_s=self._settings.lock_timeout_s)
+                pin_session(connection, lock_timeout_s=self._settings.running.lock_timeout_s)
             except psycopg.Error as error:
                 raise explain_query_error(error, self._address) from None
             yield SnapshotHold(connection, snapshot, self._address, tables, unlocked)
@@ -193,7 +193,7 @@ class SourceDatabase:
                     snapshot = _export_snapshot(connection)
                 else:
                     _join_snapshot(connection, snapshot)
-                lock_tables(connection, tables, timeout_s=self._settings.lock_timeout_s)
+                lock_tables(connection, tables, timeout_s=self._settings.running.lock_timeout_s)
                 self._pin(connection)
             session = SourceSession(
                 connection,
@@ -212,13 +212,15 @@ class SourceDatabase:
     ) -> psycopg.Connection[Any] | None:
         """None where the pool is full, or where DDL that waits for a table would make this connection wait."""
         try:
-            connection = connect(self._address, timeout_s=self._settings.connect_timeout_s)
+            connection = connect(self._address, timeout_s=self._settings.running.connect_timeout_s)
         except SourceError:
             return None  # the first one could be opened, so the address is right
         try:
             with self._explaining():
                 _join_snapshot(connection, snapshot)
-                unlocked = lock_tables(connection, tables, timeout_s=self._settings.lock_timeout_s)
+                unlocked = lock_tables(
+                    connection, tables, timeout_s=self._settings.running.lock_timeout_s
+                )
                 self._pin(connection)
         except SupaAssetsError:
             connection.close()
@@ -229,7 +231,7 @@ class SourceDatabase:
         return connection
 
     def _pin(self, connection: psycopg.Connection[Any]) -> None:
-        pin_session(connection, lock_timeout_s=self._settings.lock_timeout_s)
+        pin_session(connection, lock_timeout_s=self._settings.running.lock_timeout_s)
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:
@@ -240,7 +242,7 @@ class SourceDatabase:
 
     @contextmanager
     def _connect(self) -> Iterator[psycopg.Connection[Any]]:
-        connection = connect(self._address, timeout_s=self._settings.connect_timeout_s)
+        connection = connect(self._address, timeout_s=self._settings.running.connect_timeout_s)
         try:
             yield connection
         finally:

@@ -11,7 +11,7 @@ from psycopg import errors
 
 from supa_assets.files.metadata import NotIncludedEntry, RelationKind
 from supa_assets.naming import Relation
-from supa_assets.server.catalog import fetch_query
+from supa_assets.server.queries import fetch_query
 
 __all__ = ["Survey", "SurveyedRelation", "survey"]
 
@@ -44,7 +44,7 @@ class Survey:
 def survey(connection: psycopg.Connection[Any]) -> Survey:
     """Ask for every relation. The connection must be in a transaction with a snapshot."""
     relations = {}
-    for row in fetch_query(connection, "survey.sql"):
+    for row in fetch_query(connection, "survey_relations.sql"):
         relation = Relation(row.pop("schema_name"), row.pop("name"))
         relations[relation] = SurveyedRelation(relation, **row)
     counted = connection.execute(

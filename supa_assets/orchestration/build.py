@@ -32,7 +32,9 @@ def build_definitions(
 
     `overrides` are settings that the environment of the run's processes doesn't have: a command line's.
     """
-    files = JsonFileIOManager(output=str(settings.output), progress_rows=settings.progress_rows)
+    files = JsonFileIOManager(
+        output=str(settings.places.output), progress_rows=settings.running.progress_rows
+    )
     resources = {
         SUPABASE_KEY: SupabaseResource(
             database_url=dg.EnvVar(DATABASE_URL_VARIABLE), settings=overrides or {}
@@ -58,6 +60,6 @@ def build_definitions(
         jobs=[job, build_restore_job(settings)],
         schedules=[build_nightly_schedule(job)],
         resources=resources,
-        executor=build_executor(plan=plan, resources=resources, mode=settings.executor),
+        executor=build_executor(plan=plan, resources=resources, mode=settings.running.executor),
         loggers=loggers,
     )

@@ -248,7 +248,7 @@ class OneSnapshotExecutor(dg.Executor):
         if not whole:
             return 0
         findings = run.found.findings()
-        if run.database.settings.checksums:
+        if run.database.settings.running.checksums:
             tables = [run.found.tables[name] for name in whole]
             findings = with_checksums(run.hold, findings, tables)
         metadata = publish_run(

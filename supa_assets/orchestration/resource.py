@@ -60,9 +60,7 @@ class SupabaseResource(dg.ConfigurableResource["SupabaseResource"]):
     def database(self) -> SourceDatabase:
         """The database itself, for who needs more than streams. Connects to nothing."""
         settings = load_settings(**self.settings)
-        return SourceDatabase(
-            settings.model_copy(update={"database_url": SecretStr(self.database_url)})
-        )
+        return SourceDatabase(settings.changed(database_url=SecretStr(self.database_url)))
 
     @contextmanager
     def yield_for_execution(

@@ -87,7 +87,9 @@ def _restore(config: RestoreConfig, settings: Settings, log: dg.DagsterLogManage
             "into_source writes into the database that the export came from",
             hint="set confirm_into_source as well if that is what you mean.",
         )
-    storage, metadata = open_folder(Path(config.folder) if config.folder else settings.output)
+    storage, metadata = open_folder(
+        Path(config.folder) if config.folder else settings.places.output
+    )
     entries = select_entries(metadata, config.tables)
     lines = ProgressLines(entries, log.info, interval_s=_LINE_INTERVAL_S)
     return restore_export(

@@ -163,7 +163,8 @@ def _build_job(settings: Settings, plan_json: str, has_dependencies: bool) -> dg
 
 def _overrides(settings: Settings) -> dict[str, Any]:
     """What was set, by whatever way, for processes that know nothing of this one's command line."""
-    return settings.model_dump(mode="json", exclude={"database_url"}, exclude_unset=True)
+    given = settings.values(only_given=True, as_json=True)
+    return {name: value for name, value in given.items() if name != "database_url"}
 
 
 def _create_silent_logger(_: dg.InitLoggerContext) -> logging.Logger:
@@ -178,7 +179,7 @@ _silent_logger = dg.LoggerDefinition(_create_silent_logger)
 @contextmanager
 def _url_in_environment(settings: Settings) -> Iterator[None]:
     """The URL travels by environment only: config, tags and arguments of a run are stored and shown."""
-    url = settings.require_database_url()
+    url = settings.places.require_database_url()
     before = os.environ.get(DATABASE_URL_VARIABLE)
     os.environ[DATABASE_URL_VARIABLE] = url
     try:
@@ -224,7 +225,7 @@ def _read_result(
 
 
 def _published_entries(settings: Settings, run_id: str) -> dict[str, TableEntry]:
-    published = read_metadata(LocalFolder(settings.output))
+    published = read_metadata(LocalFolder(settings.places.output))
     tables = published.tables if published else {}
     return {name: entry for name, entry in tables.items() if entry.run_id == run_id}
 

@@ -19,7 +19,7 @@ from supa_assets.plan.encoding import encode_type, holds_raw_json
 from supa_assets.plan.probes import find_probes
 from supa_assets.plan.row_shape import RowShape, ShapedColumn
 from supa_assets.server.catalog import AUTH_USERS, Catalog, Column, Table
-from supa_assets.settings import Settings, ValueForms
+from supa_assets.settings import Choice, ValueForms
 
 __all__ = ["ExportPlan", "PlannedTable", "TableStatistics", "plan_export"]
 
@@ -77,11 +77,11 @@ class ExportPlan(_Frozen):
         return next(table for table in self.tables if table.name == name)
 
 
-def plan_export(catalog: Catalog, settings: Settings) -> ExportPlan:
-    """Turn the catalogue into a plan; the same catalogue and settings give the same plan."""
+def plan_export(catalog: Catalog, choice: Choice) -> ExportPlan:
+    """Turn the catalogue into a plan; the same catalogue and choice give the same plan."""
     # Tables that a pattern excludes have names, too: another's must not change with it.
     names = assign_asset_names(table.relation for table in catalog.tables)
-    selected = [table for table in catalog.tables if settings.excluding(table.relation) is None]
+    selected = [table for table in catalog.tables if choice.excluding(table.relation) is None]
     names = {relation: names[relation] for relation in (table.relation for table in selected)}
     order = find_import_order(
         {names[table.relation]: _known_references(table.references, names) for table in selected}
@@ -93,7 +93,7 @@ def plan_export(catalog: Catalog, settings: Settings) -> ExportPlan:
         read_at=catalog.read_at,
         tables=[
             _plan_table(
-                name, tables[name], catalog=catalog, settings=settings, names=names, order=order
+                name, tables[name], catalog=catalog, choice=choice, names=names, order=order
             )
             for name in order.levels
         ],
@@ -124,12 +124,12 @@ def _plan_table(
     table: Table,
     *,
     catalog: Catalog,
-    settings: Settings,
+    choice: Choice,
     names: Mapping[Relation, str],
     order: ImportOrder,
 ) -> PlannedTable:
-    kept, omitted = _select_columns(table, settings)
-    forms = settings.forms(table.relation)
+    kept, omitted = _select_columns(table, choice)
+    forms = choice.forms(table.relation)
     # A key that isn't in the file whole (auth.users, by setting) can't be seen to order it.
     has_key = not {column.name for column in omitted} & set(table.primary_key)
     is_ordered = has_key and forms.order == "primary_key"
@@ -148,7 +148,7 @@ def _plan_table(
         primary_key=list(table.primary_key),
         ordered_by=list(table.primary_key) if is_ordered else [],
         references=list(table.references),
-        is_large=settings.is_large(table.relation),
+        is_large=choice.is_large(table.relation),
         comment=table.comment,
         statistics=TableStatistics(
             estimated_row_count=table.estimated_row_count,
@@ -158,12 +158,12 @@ def _plan_table(
     )
 
 
-def _select_columns(table: Table, settings: Settings) -> tuple[list[Column], list[Column]]:
+def _select_columns(table: Table, choice: Choice) -> tuple[list[Column], list[Column]]:
     """Columns in the file, and those left out of it: `auth.users` holds secrets that most copies don't need.
 
     Its columns stand in the order that the setting gives them.
     """
-    wanted = settings.auth_users_columns
+    wanted = choice.auth_users_columns
     if table.relation != AUTH_USERS or "*" in wanted:
         return list(table.columns), []
     found = {column.name: column for column in table.columns}

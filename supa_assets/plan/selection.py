@@ -56,7 +56,8 @@ def streams_by_estimate(table: PlannedTable, settings: Settings) -> bool:
     Where it was never analyzed, only `large_tables` can tell.
     """
     return (
-        table.is_large or (table.statistics.estimated_row_count or 0) > settings.streaming_threshold
+        table.is_large
+        or (table.statistics.estimated_row_count or 0) > settings.running.streaming_threshold
     )
 
 
@@ -95,7 +96,7 @@ def _unknown_table(plan: ExportPlan, name: str) -> SettingsError:
 
 
 def _nothing_left(plan: ExportPlan, settings: Settings, skipped: dict[str, str]) -> SettingsError:
-    schemas = ", ".join(f'"{schema}"' for schema in settings.schemas)
+    schemas = ", ".join(f'"{schema}"' for schema in settings.choice.schemas)
     if not plan.tables:
         return SettingsError(
             f"there is no table to export in {schemas}",

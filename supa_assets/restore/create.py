@@ -31,7 +31,7 @@ from supa_assets.files.structure import (
     TypeEntry,
 )
 from supa_assets.naming import Relation
-from supa_assets.restore.target import fetch_restore_query
+from supa_assets.server.queries import fetch_query
 
 __all__ = ["NOT_CREATED", "Creation", "create_missing"]
 
@@ -109,9 +109,9 @@ def create_missing(
     creation = Creation(connection, metadata.structure)
     existing = {
         (row["schema_name"], row["table_name"])
-        for row in fetch_restore_query(
+        for row in fetch_query(
             connection,
-            "tables.sql",
+            "target_tables.sql",
             schemas=[entry.schema_name for entry in entries.values()],
             names=[entry.table for entry in entries.values()],
         )

@@ -11,7 +11,7 @@ import psycopg
 from supa_assets.files.metadata import ExportMetadata, TableEntry
 from supa_assets.files.structure import ColumnReference, SequenceEntry, StructureEntry
 from supa_assets.naming import Relation
-from supa_assets.restore.target import fetch_restore_query
+from supa_assets.server.queries import fetch_query
 
 __all__ = [
     "PlannedSequences",
@@ -95,9 +95,9 @@ def set_sequences(connection: psycopg.Connection[Any], states: Sequence[Sequence
 def _find_forbidden(
     connection: psycopg.Connection[Any], states: Sequence[SequenceState]
 ) -> list[str]:
-    rows = fetch_restore_query(
+    rows = fetch_query(
         connection,
-        "sequences.sql",
+        "target_sequences.sql",
         schemas=[state.name[0] for state in states],
         names=[state.name[1] for state in states],
     )

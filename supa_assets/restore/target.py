@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import psycopg
@@ -23,8 +22,9 @@ from supa_assets.files.metadata import ServerEntry, SourceEntry, TableEntry
 from supa_assets.files.structure import StructureEntry
 from supa_assets.naming import Relation
 from supa_assets.server.address import Address, parse_url
-from supa_assets.server.catalog import Column, Type, fetch_query, identify_source, read_types
+from supa_assets.server.catalog import Column, Type, identify_source, read_types
 from supa_assets.server.connection import connect, pin_session
+from supa_assets.server.queries import fetch_query
 from supa_assets.server.structure import read_structure
 from supa_assets.settings import (
     DATABASE_URL_VARIABLE,
@@ -40,7 +40,6 @@ __all__ = [
     "TargetTable",
     "Trigger",
     "explain_write_error",
-    "fetch_restore_query",
     "find_target",
     "read_target",
 ]
@@ -172,17 +171,17 @@ def find_target(settings: Settings, url: str | None = None) -> TargetDatabase:
         )
     return TargetDatabase(
         url.strip(),
-        connect_timeout_s=settings.connect_timeout_s,
-        lock_timeout_s=settings.lock_timeout_s,
+        connect_timeout_s=settings.running.connect_timeout_s,
+        lock_timeout_s=settings.running.lock_timeout_s,
     )
 
 
 def read_target(connection: psycopg.Connection[Any], entries: Mapping[str, TableEntry]) -> Target:
     """What stands under the tables' names, in about fifteen queries however many there are."""
     names = {entry.relation: name for name, entry in entries.items()}
-    rows = fetch_restore_query(
+    rows = fetch_query(
         connection,
-        "tables.sql",
+        "target_tables.sql",
         schemas=[schema for schema, _ in names],
         names=[table for _, table in names],
     )
@@ -193,12 +192,12 @@ def read_target(connection: psycopg.Connection[Any], entries: Mapping[str, Table
         for row in rows
     }
     ids = list(tables)
-    for row in fetch_query(connection, "columns.sql", relation_ids=ids):
+    for row in fetch_query(connection, "catalog_columns.sql", relation_ids=ids):
         table = tables[row.pop("relation_id")]
         table.columns[row["name"]] = Column(**row)
-    for row in fetch_restore_query(connection, "foreign_keys.sql", relation_ids=ids):
+    for row in fetch_query(connection, "target_foreign_keys.sql", relation_ids=ids):
         tables[row.pop("relation_id")].foreign_keys.append(ForeignKey(**row))
-    for row in fetch_restore_query(connection, "triggers.sql", relation_ids=ids):
+    for row in fetch_query(connection, "target_triggers.sql", relation_ids=ids):
         tables[row.pop("relation_id")].triggers.append(Trigger(**row))
     by_name = {names[t.relation]: t for t in tables.values()}
     type_ids = sorted({column.type_id for t in tables.values() for column in t.columns.values()})
@@ -208,10 +207,6 @@ def read_target(connection: psycopg.Connection[Any], entries: Mapping[str, Table
         types=read_types(connection, type_ids),
         structure=read_structure(connection, relations),
     )
-
-
-fetch_restore_query = partial(fetch_query, package="supa_assets.restore")
-"""Rows of a query in `restore/sql/`."""
 
 
 _NOTHING_WRITTEN = "nothing was written."

@@ -8,20 +8,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import psycopg
-from psycopg.rows import dict_row
 
 from supa_assets.errors import SettingsError
 from supa_assets.files.metadata import ReferenceEntry, ServerEntry, SourceEntry
 from supa_assets.naming import Relation
-from supa_assets.settings import Settings
-
-if TYPE_CHECKING:
-    from typing_extensions import LiteralString
+from supa_assets.server.queries import fetch_query
+from supa_assets.settings import Choice
 
 __all__ = [
     "AUTH_TABLES",
@@ -30,7 +25,6 @@ __all__ = [
     "Column",
     "Table",
     "Type",
-    "fetch_query",
     "identify_source",
     "read_catalog",
     "read_types",
@@ -94,19 +88,19 @@ class Catalog:
 
 
 def read_catalog(
-    connection: psycopg.Connection[Any], settings: Settings, *, source: SourceEntry
+    connection: psycopg.Connection[Any], choice: Choice, *, source: SourceEntry
 ) -> Catalog:
-    """The tables that `settings` selects; raises SettingsError for a schema that isn't there.
+    """The tables that `choice` selects; raises SettingsError for a schema that isn't there.
 
     The connection must be in a transaction with `search_path` empty, so that type names come out qualified.
     """
-    _require_schemas(connection, settings.schemas)
+    _require_schemas(connection, choice.schemas)
     relations = fetch_query(
         connection,
-        "relations.sql",
-        schemas=[*settings.schemas, *settings.platform_schemas],
-        platform_schemas=list(settings.platform_schemas),
-        named=[str(name) for name in AUTH_TABLES] if settings.auth else [],
+        "catalog_relations.sql",
+        schemas=[*choice.schemas, *choice.platform_schemas],
+        platform_schemas=list(choice.platform_schemas),
+        named=[str(name) for name in AUTH_TABLES] if choice.auth else [],
     )
     relation_ids = [row["relation_id"] for row in relations]
     columns = _read_columns(connection, relation_ids)
@@ -138,7 +132,7 @@ def _read_columns(
     connection: psycopg.Connection[Any], relation_ids: Sequence[int]
 ) -> Mapping[int, list[Column]]:
     columns: defaultdict[int, list[Column]] = defaultdict(list)
-    for row in fetch_query(connection, "columns.sql", relation_ids=relation_ids):
+    for row in fetch_query(connection, "catalog_columns.sql", relation_ids=relation_ids):
         columns[row.pop("relation_id")].append(Column(**row))
     return columns
 
@@ -147,7 +141,7 @@ def _read_references(
     connection: psycopg.Connection[Any], relation_ids: Sequence[int]
 ) -> Mapping[int, list[ReferenceEntry]]:
     references: defaultdict[int, list[ReferenceEntry]] = defaultdict(list)
-    for row in fetch_query(connection, "foreign_keys.sql", relation_ids=relation_ids):
+    for row in fetch_query(connection, "catalog_foreign_keys.sql", relation_ids=relation_ids):
         references[row["relation_id"]].append(
             ReferenceEntry(
                 constraint=row["constraint_name"],
@@ -163,7 +157,7 @@ def _read_references(
 def read_types(connection: psycopg.Connection[Any], type_ids: Sequence[int]) -> dict[int, Type]:
     """These types, and all that they are made of, by oid."""
     types = {}
-    for row in fetch_query(connection, "types.sql", type_ids=type_ids):
+    for row in fetch_query(connection, "catalog_types.sql", type_ids=type_ids):
         row["field_names"] = tuple(row["field_names"])
         row["field_type_ids"] = tuple(row["field_type_ids"])
         types[row["type_id"]] = Type(**row)
@@ -213,21 +207,3 @@ def _require_schemas(connection: psycopg.Connection[Any], schemas: Sequence[str]
                 f'schema "{schema}" does not exist in the database',
                 hint="mend the setting `schemas` (SUPA_ASSETS_SCHEMAS); capitals count.",
             )
-
-
-@cache
-def _read_sql(package: str, file: str) -> LiteralString:
-    return resources.files(package).joinpath("sql").joinpath(file).read_text("utf-8")
-
-
-def fetch_query(
-    connection: psycopg.Connection[Any],
-    file: str,
-    *,
-    package: str = "supa_assets.server",
-    **parameters: object,
-) -> list[dict[str, Any]]:
-    """Rows of a query in the package's `sql/`; the file is part of it, hence as trusted as a literal."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(_read_sql(package, file), parameters)
-        return cursor.fetchall()

@@ -20,7 +20,7 @@ from supa_assets.files.structure import (
     TypeEntry,
 )
 from supa_assets.naming import Relation
-from supa_assets.server.catalog import fetch_query
+from supa_assets.server.queries import fetch_query
 
 __all__ = ["read_structure"]
 

@@ -136,7 +136,7 @@ def cut_table(
     """Choose a strategy for a table of this many rows; asks the server how it lies."""
     relation = compose_relation(table.relation, is_partitioned=table.rows.is_partitioned)
     key = _ordering_key(reader, table)
-    fetcher = RangeFetcher(table, chunk_bytes=settings.chunk_bytes)
+    fetcher = RangeFetcher(table, chunk_bytes=settings.running.chunk_bytes)
     if _is_small(table, row_count, settings):
         piece = ChunkRange(relation, key or (None if table.rows.is_partitioned else HEAP_ORDER))
         return Cut("one piece", _RangeWork(fetcher, _OnePiece(piece)), 1)
@@ -144,7 +144,7 @@ def cut_table(
     chunks = _count_chunks(leaves, settings)
     if key is None:
         strategy: Strategy = "leaves" if table.rows.is_partitioned else "page ranges"
-        pages = _PageRanges(table, leaves, settings.chunk_bytes, row_count)
+        pages = _PageRanges(table, leaves, settings.running.chunk_bytes, row_count)
         return Cut(strategy, _RangeWork(fetcher, pages), chunks, _BY_PAGES)
     has_large_values = any(leaf.toast_bytes for leaf in leaves)
     if not _is_cheap_along(key, reader, relation, leaves):
@@ -154,15 +154,17 @@ def cut_table(
             return Cut("sorted buckets", work, chunks, _BY_SORTING)
     ranges: _Ranges
     if has_large_values:
-        ranges = _KeyRangesBySize(table, relation, key, settings.chunk_bytes)
+        ranges = _KeyRangesBySize(table, relation, key, settings.running.chunk_bytes)
     else:
-        ranges = _KeyRanges(table, relation, key, settings.chunk_bytes)
+        ranges = _KeyRanges(table, relation, key, settings.running.chunk_bytes)
     return Cut("key ranges", _RangeWork(fetcher, ranges), chunks, _ALONG_AN_INDEX)
 
 
 def _is_small(table: PlannedTable, row_count: int, settings: Settings) -> bool:
-    is_small = row_count <= settings.streaming_threshold and not table.is_large
-    return row_count == 0 or (is_small and table.statistics.byte_count <= settings.chunk_bytes)
+    is_small = row_count <= settings.running.streaming_threshold and not table.is_large
+    return row_count == 0 or (
+        is_small and table.statistics.byte_count <= settings.running.chunk_bytes
+    )
 
 
 def _ordering_key(reader: TableReader, table: PlannedTable) -> Key | None:
@@ -196,7 +198,7 @@ def _read_operators(
 def _count_chunks(leaves: Sequence[_Leaf], settings: Settings) -> int:
     pages = sum(leaf.page_count for leaf in leaves)
     as_json = pages * _FULL_PAGE_AS_JSON + 2 * sum(leaf.toast_bytes for leaf in leaves)
-    return max(1, as_json // settings.chunk_bytes)
+    return max(1, as_json // settings.running.chunk_bytes)
 
 
 def _row_width(reader: TableReader, table: PlannedTable, relation: sql.Composable) -> int | None:
@@ -413,7 +415,7 @@ def _cut_into_buckets(
     if not reader.ask(compose_is_bucketable(key.types[0]))[0][0]:
         return []
     width = _row_width(reader, table, relation) or 1
-    count = math.ceil(width * row_count / settings.chunk_bytes)
+    count = math.ceil(width * row_count / settings.running.chunk_bytes)
     percent = max(100 * _SAMPLED_ROWS_PER_BUCKET * count / row_count, _percent_of_pages(leaves))
     rows = reader.ask(
         compose_bucket_borders(relation, key, percent=min(100.0, percent), buckets=count)

@@ -99,7 +99,7 @@ class TableStream:
         return cut
 
     def _read(self, cut: Cut) -> Iterator[Chunk]:
-        connections = self._connect(min(self._settings.streams, cut.expected_chunks))
+        connections = self._connect(min(self._settings.running.streams, cut.expected_chunks))
         readers = [TableReader(connection) for connection in connections]
         if cut.strategy == "one piece" and self.table.statistics.byte_count < _NOTEWORTHY_BYTES:
             for _, chunks in cut.work.pieces(readers[0], 0, 1):

@@ -20,7 +20,7 @@ def by_subject(doctor: Doctor) -> dict[str, Finding]:
 
 
 def url_settings(url: str) -> Settings:
-    return Settings(database_url=SecretStr(url), auth=False, connect_timeout_s=2)
+    return Settings.of(database_url=SecretStr(url), auth=False, connect_timeout_s=2)
 
 
 def test_a_healthy_database_is_well(any_database: Database) -> None:
@@ -68,7 +68,7 @@ def test_what_would_stop_an_export_is_a_problem_and_what_it_lacks_a_warning(
 
 @pytest.mark.parametrize("url", ["", "mysql://u:secret@h/d", "postgresql://u:sec@ret@[/d"])
 def test_a_url_that_is_none_is_a_problem(url: str) -> None:
-    settings = url_settings(url) if url else Settings(auth=False)
+    settings = url_settings(url) if url else Settings.of(auth=False)
     doctor = run_doctor(settings)
 
     (finding,) = doctor.findings

@@ -321,7 +321,7 @@ def count_statements(database: Database, monkeypatch: pytest.MonkeyPatch) -> int
         pin_session(connection, lock_timeout_s=1)
         patch.setattr(psycopg.Cursor, "execute", counting)
         catalog = read_catalog(
-            connection, settings, source=SourceEntry(host="h", port=1, database="d")
+            connection, settings.choice, source=SourceEntry(host="h", port=1, database="d")
         )
     assert catalog.tables
     return len(statements)

@@ -195,7 +195,7 @@ def test_no_url_is_said_with_the_variables_name() -> None:
     with pytest.raises(
         SettingsError, match=r"^SUPABASE_DB_URL is not set\nHINT: set it to your project's"
     ):
-        Settings().require_database_url()
+        Settings().places.require_database_url()
 
 
 def test_the_dashboards_placeholder_is_named() -> None:

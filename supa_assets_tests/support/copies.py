@@ -38,7 +38,7 @@ def export_database(database: Database, folder: Path, **settings: Any) -> Export
                     session.stream(table), storage, run_id=RUN_ID, on_progress=lambda *_: None
                 )
         findings = found.findings()
-        if source.settings.checksums:
+        if source.settings.running.checksums:
             findings = with_checksums(hold, findings, list(found.tables.values()))
         return publish_run(
             storage,

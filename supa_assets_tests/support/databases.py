@@ -54,7 +54,7 @@ class Database:
 
     def settings(self, *, user: str = "postgres", **overrides: Any) -> Settings:
         given = {"auth": False, **overrides}
-        return Settings(database_url=SecretStr(self.server.url(self.name, user=user)), **given)
+        return Settings.of(database_url=SecretStr(self.server.url(self.name, user=user)), **given)
 
     def source(self, **overrides: Any) -> SourceDatabase:
         return SourceDatabase(self.settings(**overrides))

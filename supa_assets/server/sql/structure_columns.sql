@@ -1,4 +1,5 @@
--- What the columns of the relations in $relation_ids have besides name and type.
+-- What the columns of the relations in :relation_ids have besides name and type.
+-- \set relation_ids '{1259}'
 SELECT
     a.attrelid::pg_catalog.int8                               AS relation_id,
     a.attname                                                 AS name,
@@ -12,7 +13,7 @@ JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_catalog.pg_collation AS co ON co.oid = a.attcollation
 LEFT JOIN pg_catalog.pg_namespace AS cn ON cn.oid = co.collnamespace
-WHERE a.attrelid = ANY (%(relation_ids)s::pg_catalog.oid[])
+WHERE a.attrelid = ANY (:'relation_ids'::pg_catalog.oid[])
   AND a.attnum > 0
   AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum

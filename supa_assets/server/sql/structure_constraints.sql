@@ -1,6 +1,7 @@
--- Keys and rules of the relations in $relation_ids, and unique indexes that no constraint owns, in the order in which
+-- Keys and rules of the relations in :relation_ids, and unique indexes that no constraint owns, in the order in which
 -- they can be added. Copies that PostgreSQL makes for partitions are left out (conparentid), NOT NULL (PostgreSQL 18
 -- lists it here) and trigger constraints, too.
+-- \set relation_ids '{1259}'
 SELECT * FROM (
     SELECT
         k.conrelid::pg_catalog.int8                               AS relation_id,
@@ -16,7 +17,7 @@ SELECT * FROM (
         k.condeferred                                             AS is_deferred,
         k.convalidated                                            AS is_validated
     FROM pg_catalog.pg_constraint AS k
-    WHERE k.conrelid = ANY (%(relation_ids)s::pg_catalog.oid[])
+    WHERE k.conrelid = ANY (:'relation_ids'::pg_catalog.oid[])
       AND k.contype IN ('p', 'u', 'x', 'c', 'f')
       AND k.conparentid = 0
     UNION ALL
@@ -24,7 +25,7 @@ SELECT * FROM (
         i.indrelid::pg_catalog.int8, c.relname, 'unique index', pg_catalog.pg_get_indexdef(i.indexrelid), '{}', false, false, true
     FROM pg_catalog.pg_index AS i
     JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
-    WHERE i.indrelid = ANY (%(relation_ids)s::pg_catalog.oid[])
+    WHERE i.indrelid = ANY (:'relation_ids'::pg_catalog.oid[])
       AND i.indisunique
       AND i.indisvalid
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))

@@ -1,5 +1,6 @@
--- Sequences of the relations in $relation_ids: owned by a column ('a' of serial and OWNED BY, 'i' of identity) or drawn
+-- Sequences of the relations in :relation_ids: owned by a column ('a' of serial and OWNED BY, 'i' of identity) or drawn
 -- from by a default; and those in the same schemas that no table has to do with.
+-- \set relation_ids '{1259}'
 WITH owned AS (
     SELECT d.objid AS sequence, d.refobjid AS relation, d.refobjsubid AS attnum, d.deptype = 'i' AS is_identity
     FROM pg_catalog.pg_depend AS d
@@ -34,22 +35,22 @@ SELECT
                                          ORDER BY a.attrelid, a.attnum)
               FROM used AS u
               JOIN pg_catalog.pg_attribute AS a ON a.attrelid = u.relation AND a.attnum = u.attnum
-              WHERE u.sequence = c.oid AND u.relation = ANY (%(relation_ids)s::pg_catalog.oid[])), '[]') AS used_by
+              WHERE u.sequence = c.oid AND u.relation = ANY (:'relation_ids'::pg_catalog.oid[])), '[]') AS used_by
 FROM pg_catalog.pg_sequence AS s
 JOIN pg_catalog.pg_class AS c ON c.oid = s.seqrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN owned AS o ON o.sequence = c.oid
 WHERE c.relpersistence <> 't'
   AND CASE WHEN o.relation IS NOT NULL
-           THEN o.relation = ANY (%(relation_ids)s::pg_catalog.oid[])
+           THEN o.relation = ANY (:'relation_ids'::pg_catalog.oid[])
                 OR EXISTS (SELECT FROM used AS u
-                           WHERE u.sequence = c.oid AND u.relation = ANY (%(relation_ids)s::pg_catalog.oid[]))
+                           WHERE u.sequence = c.oid AND u.relation = ANY (:'relation_ids'::pg_catalog.oid[]))
            WHEN EXISTS (SELECT FROM used AS u WHERE u.sequence = c.oid)
            THEN EXISTS (SELECT FROM used AS u
-                        WHERE u.sequence = c.oid AND u.relation = ANY (%(relation_ids)s::pg_catalog.oid[]))
+                        WHERE u.sequence = c.oid AND u.relation = ANY (:'relation_ids'::pg_catalog.oid[]))
            ELSE n.nspname IN (SELECT m.nspname FROM pg_catalog.pg_class AS r
                               JOIN pg_catalog.pg_namespace AS m ON m.oid = r.relnamespace
-                              WHERE r.oid = ANY (%(relation_ids)s::pg_catalog.oid[]))
+                              WHERE r.oid = ANY (:'relation_ids'::pg_catalog.oid[]))
                 AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
                                 WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
                                   AND d.deptype = 'e')

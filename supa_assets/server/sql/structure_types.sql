@@ -1,7 +1,8 @@
--- The types in $type_ids and every type they are made of, but for PostgreSQL's own, arrays, and multiranges, which come
+-- The types in :type_ids and every type they are made of, but for PostgreSQL's own, arrays, and multiranges, which come
 -- with their range. Oldest first: a type is younger than those it was made of.
+-- \set type_ids '{16}'
 WITH RECURSIVE used(oid) AS (
-    SELECT unnest(%(type_ids)s::pg_catalog.oid[])
+    SELECT unnest(:'type_ids'::pg_catalog.oid[])
     UNION
     SELECT part.oid
     FROM used

@@ -1,6 +1,9 @@
--- Tables and partitioned tables of the schemas in $schemas, and the relations named one by one in $named.
+-- Tables and partitioned tables of the schemas in :schemas, and the relations named one by one in :named.
 -- Leaf partitions are read through their root. What belongs to an extension isn't the user's, unless it lies in one of
--- $platform_schemas: cron.job and vault.secrets are tables of extensions.
+-- :platform_schemas: cron.job and vault.secrets are tables of extensions.
+-- \set schemas '{public}'
+-- \set named '{auth.users}'
+-- \set platform_schemas '{}'
 WITH RECURSIVE below(root, oid) AS (
     -- pg_partition_tree() would wait for who has locked a leaf.
     SELECT i.inhparent, i.inhrelid
@@ -65,8 +68,8 @@ LEFT JOIN LATERAL (
 WHERE c.relkind IN ('r', 'p')
   AND NOT c.relispartition
   AND c.relpersistence <> 't'
-  AND (n.nspname = ANY (%(schemas)s) OR n.nspname || '.' || c.relname = ANY (%(named)s))
-  AND (n.nspname = ANY (%(platform_schemas)s) OR NOT EXISTS (
+  AND (n.nspname = ANY (:'schemas') OR n.nspname || '.' || c.relname = ANY (:'named'))
+  AND (n.nspname = ANY (:'platform_schemas') OR NOT EXISTS (
       SELECT FROM pg_catalog.pg_depend AS d
       WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e'
   ))

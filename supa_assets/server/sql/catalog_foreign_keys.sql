@@ -1,5 +1,6 @@
--- FOREIGN KEY constraints of the relations in $relation_ids, those of leaf partitions under their root.
+-- FOREIGN KEY constraints of the relations in :relation_ids, those of leaf partitions under their root.
 -- PostgreSQL repeats a key for each leaf it concerns; conparentid tells the copies.
+-- \set relation_ids '{1259}'
 SELECT
     coalesce(pg_catalog.pg_partition_root(k.conrelid), k.conrelid)::pg_catalog.oid::pg_catalog.int8 AS relation_id,
     k.conname                                                 AS constraint_name,
@@ -20,5 +21,5 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
 WHERE k.contype = 'f'
   AND k.conparentid = 0
   AND coalesce(pg_catalog.pg_partition_root(k.conrelid), k.conrelid)::pg_catalog.oid
-      = ANY (%(relation_ids)s::pg_catalog.oid[])
+      = ANY (:'relation_ids'::pg_catalog.oid[])
 ORDER BY relation_id, constraint_name, referenced_schema, referenced_table

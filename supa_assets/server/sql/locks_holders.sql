@@ -1,8 +1,10 @@
--- Who keeps the relations in $schemas and $tables from being read: sessions that have, or wait for, the one lock mode that
+-- Who keeps the relations in :schemas and :tables from being read: sessions that have, or wait for, the one lock mode that
 -- no reader can share. For a partitioned table its leaves count, too.
+-- \set schemas '{public}'
+-- \set tables '{cases}'
 WITH RECURSIVE wanted AS (
     SELECT c.oid AS root, c.oid, n.nspname, c.relname
-    FROM unnest(%(schemas)s::pg_catalog.text[], %(tables)s::pg_catalog.text[]) AS w(schema_name, name)
+    FROM unnest(:'schemas'::pg_catalog.text[], :'tables'::pg_catalog.text[]) AS w(schema_name, name)
     JOIN pg_catalog.pg_namespace AS n ON n.nspname = w.schema_name
     JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.name
     UNION ALL

@@ -1,4 +1,5 @@
--- Users' triggers on the relations in $relation_ids that fire on INSERT or UPDATE, unless they are disabled.
+-- Users' triggers on the relations in :relation_ids that fire on INSERT or UPDATE, unless they are disabled.
+-- \set relation_ids '{1259}'
 SELECT
     t.tgrelid::pg_catalog.int8                                AS relation_id,
     t.tgname                                                  AS name,
@@ -8,5 +9,5 @@ FROM pg_catalog.pg_trigger AS t
 WHERE NOT t.tgisinternal
   AND t.tgenabled <> 'D'
   AND t.tgtype::pg_catalog.int4 & (4 | 16) <> 0
-  AND t.tgrelid = ANY (%(relation_ids)s::pg_catalog.oid[])
+  AND t.tgrelid = ANY (:'relation_ids'::pg_catalog.oid[])
 ORDER BY t.tgrelid, t.tgname

@@ -1,4 +1,5 @@
--- The foreign keys of the relations in $relation_ids, each with the operators that compare its columns.
+-- The foreign keys of the relations in :relation_ids, each with the operators that compare its columns.
+-- \set relation_ids '{1259}'
 SELECT
     k.conrelid::pg_catalog.int8                               AS relation_id,
     k.conname                                                 AS name,
@@ -13,7 +14,7 @@ SELECT
           FROM unnest(k.confkey) WITH ORDINALITY AS c(attnum, position)
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = c.attnum
           ORDER BY c.position)                                AS referenced_columns,
-    ARRAY(SELECT pg_catalog.format('OPERATOR(%%I.%%s)', m.nspname, o.oprname)
+    ARRAY(SELECT pg_catalog.format('OPERATOR(%I.%s)', m.nspname, o.oprname)
           FROM unnest(k.conpfeqop) WITH ORDINALITY AS c(operator, position)
           JOIN pg_catalog.pg_operator AS o ON o.oid = c.operator
           JOIN pg_catalog.pg_namespace AS m ON m.oid = o.oprnamespace
@@ -28,5 +29,5 @@ JOIN pg_catalog.pg_class AS r ON r.oid = k.confrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
 WHERE k.contype = 'f'
   AND k.conparentid = 0
-  AND k.conrelid = ANY (%(relation_ids)s::pg_catalog.oid[])
+  AND k.conrelid = ANY (:'relation_ids'::pg_catalog.oid[])
 ORDER BY k.conrelid, k.conname

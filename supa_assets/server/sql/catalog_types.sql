@@ -1,6 +1,7 @@
--- The types in $type_ids and every type they are made of: domains' bases, array elements, fields of composites.
+-- The types in :type_ids and every type they are made of: domains' bases, array elements, fields of composites.
+-- \set type_ids '{16}'
 WITH RECURSIVE used(oid) AS (
-    SELECT unnest(%(type_ids)s::pg_catalog.oid[])
+    SELECT unnest(:'type_ids'::pg_catalog.oid[])
     UNION
     SELECT part.oid
     FROM used

@@ -1,4 +1,6 @@
--- What stands under the names $schemas[i].$names[i] in the target, and what the current role may do with it.
+-- What stands under the names :schemas[i].:names[i] in the target, and what the current role may do with it.
+-- \set schemas '{public}'
+-- \set names '{cases}'
 SELECT
     c.oid::pg_catalog.int8                                    AS relation_id,
     n.nspname                                                 AS schema_name,
@@ -12,7 +14,7 @@ SELECT
     coalesce(pg_catalog.has_table_privilege(c.oid, 'UPDATE'), false) AS has_update,
     pg_catalog.pg_has_role(c.relowner, 'USAGE')               AS is_owner,
     pg_catalog.row_security_active(c.oid)                     AS has_hidden_rows
-FROM unnest(%(schemas)s::pg_catalog.text[], %(names)s::pg_catalog.text[]) AS w(schema_name, name)
+FROM unnest(:'schemas'::pg_catalog.text[], :'names'::pg_catalog.text[]) AS w(schema_name, name)
 JOIN pg_catalog.pg_namespace AS n ON n.nspname = w.schema_name
 JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.name
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
