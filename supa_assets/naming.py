@@ -11,10 +11,19 @@ from __future__ import annotations
 import hashlib
 import keyword
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import NamedTuple
 
-__all__ = ["CHECK_SUFFIX", "RESERVED_NAMES", "Relation", "assign_asset_names", "file_name"]
+__all__ = [
+    "CHECK_SUFFIX",
+    "RESERVED_NAMES",
+    "Relation",
+    "assign_asset_names",
+    "file_name",
+    "find_by_name",
+    "find_close_names",
+]
 
 
 class Relation(NamedTuple):
@@ -82,6 +91,29 @@ def assign_asset_names(relations: Iterable[Relation]) -> dict[Relation, str]:
 def file_name(asset_name: str) -> str:
     """The file that an asset materializes to."""
     return f"{asset_name}.json"
+
+
+def find_by_name(given: str, relations: Mapping[str, Relation]) -> list[str]:
+    """The asset names that `given` may mean, of `relations` by asset name; several only for a bare table's name.
+
+    It is taken for `schema.table`, else for an asset's name, else for a table's name in any schema.
+    """
+    return (
+        [name for name, relation in relations.items() if given == str(relation)]
+        or [name for name in relations if given == name]
+        or [name for name, relation in relations.items() if given == relation.name]
+    )
+
+
+def find_close_names(given: str, relations: Mapping[str, Relation]) -> list[str]:
+    """Up to three names that `find_by_name` would take and that are written almost like `given`, closest first."""
+    known = {
+        form
+        for name, relation in relations.items()
+        for form in (name, relation.name, str(relation))
+    }
+    folded = {form.casefold(): form for form in sorted(known)}
+    return [folded[form] for form in get_close_matches(given.casefold(), folded, n=3)]
 
 
 def _precedence(relation: Relation) -> tuple[int, bool, bool, str, str]:

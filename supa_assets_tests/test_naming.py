@@ -17,6 +17,8 @@ from supa_assets.naming import (
     Relation,
     assign_asset_names,
     file_name,
+    find_by_name,
+    find_close_names,
 )
 
 identifiers = st.text(
@@ -138,3 +140,41 @@ def test_dagster_takes_every_name_as_an_assets(tables: set[Relation]) -> None:
     built = [build(name) for name in assign_asset_names(tables).values()]
     definitions = dg.Definitions([a for a, _ in built], asset_checks=[c for _, c in built])
     dg.Definitions.validate_loadable(definitions)
+
+
+# By a person
+
+
+KNOWN = {
+    "users": Relation("public", "users"),
+    "auth_users": Relation("auth", "users"),
+    "Users__0badcafe": Relation("public", "Users"),
+    "orders": Relation("shop", "b.c"),
+    "b_c": Relation("shop.b", "c"),
+}
+
+
+@pytest.mark.parametrize(
+    ("given_name", "expected"),
+    [
+        ("public.users", ["users"]),
+        ("auth.users", ["auth_users"]),
+        ("auth_users", ["auth_users"]),
+        ("users", ["users"]),  # the asset's name comes before a table's of any schema
+        ("Users", ["Users__0badcafe"]),
+        ("shop.b.c", ["orders", "b_c"]),
+        ("c", ["b_c"]),
+        ("USERS", []),
+        ("", []),
+    ],
+)
+def test_a_table_is_found_by_whatever_a_person_calls_it(
+    given_name: str, expected: list[str]
+) -> None:
+    assert find_by_name(given_name, KNOWN) == expected
+
+
+def test_close_names_are_offered_whatever_their_case() -> None:
+    assert find_close_names("public.user", KNOWN)[0].casefold() == "public.users"
+    assert "orders" in find_close_names("ORDER", KNOWN)
+    assert find_close_names("zzzzzz", KNOWN) == []

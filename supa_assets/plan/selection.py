@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from supa_assets.errors import SettingsError
+from supa_assets.naming import find_by_name, find_close_names
 from supa_assets.plan.export_plan import ExportPlan, PlannedTable
 from supa_assets.settings import Settings
 
@@ -33,7 +33,7 @@ def select_tables(
 
     Raises SettingsError for a name that no table has, close ones offered, and where nothing would be left.
     """
-    wanted = {table.name for name in named for table in _find(plan, name)}
+    wanted = {_find(plan, name) for name in named}
     selected: list[PlannedTable] = []
     skipped: dict[str, str] = {}
     for table in plan.tables:
@@ -61,37 +61,23 @@ def streams_by_estimate(table: PlannedTable, settings: Settings) -> bool:
     )
 
 
-def _find(plan: ExportPlan, name: str) -> list[PlannedTable]:
-    """Tables of that name: `schema.table` before an asset's name before a bare table's."""
-    found = (
-        [table for table in plan.tables if name == str(table.relation)]
-        or [table for table in plan.tables if name == table.name]
-        or [table for table in plan.tables if name == table.relation.name]
-    )
-    if not found:
-        raise _unknown_table(plan, name)
-    if len(found) > 1:
-        relations = ", ".join(str(table.relation) for table in found)
+def _find(plan: ExportPlan, given: str) -> str:
+    """The asset name of the table that is called so."""
+    relations = {table.name: table.relation for table in plan.tables}
+    found = find_by_name(given, relations)
+    if len(found) == 1:
+        return found[0]
+    if found:
         raise SettingsError(
-            f'"{name}" is the name of {len(found)} tables: {relations}',
+            f'"{given}" is the name of {len(found)} tables: {", ".join(str(relations[n]) for n in found)}',
             hint="name the schema as well.",
         )
-    return found
-
-
-def _unknown_table(plan: ExportPlan, name: str) -> SettingsError:
-    known = {
-        form
-        for table in plan.tables
-        for form in (table.name, table.relation.name, str(table.relation))
-    }
-    folded = {form.casefold(): form for form in sorted(known)}
-    close = [folded[form] for form in get_close_matches(name.casefold(), folded, n=3)]
+    close = find_close_names(given, relations)
     meant = f"did you mean {' or '.join(close)}? " if close else ""
-    return SettingsError(
-        f'there is no table "{name}" among the {len(plan.tables)} that can be exported',
+    raise SettingsError(
+        f'there is no table "{given}" among the {len(plan.tables)} that can be exported',
         hint=f"{meant}`supa-assets tables` lists them; other schemas: SUPA_ASSETS_SCHEMAS.",
-        found=name,
+        found=given,
     )
 
 
