@@ -20,7 +20,6 @@ __all__ = [
     "RESERVED_NAMES",
     "Relation",
     "assign_asset_names",
-    "file_name",
     "find_by_name",
     "find_close_names",
 ]
@@ -86,11 +85,6 @@ def assign_asset_names(relations: Iterable[Relation]) -> dict[Relation, str]:
         assigned[relation] = name
         taken.add(name.casefold())
     return assigned
-
-
-def file_name(asset_name: str) -> str:
-    """The file that an asset materializes to."""
-    return f"{asset_name}.json"
 
 
 def find_by_name(given: str, relations: Mapping[str, Relation]) -> list[str]:

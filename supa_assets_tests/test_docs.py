@@ -80,7 +80,8 @@ MODELS = {
 
 
 def aliases(model: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
+    """Of the fields that are written."""
+    return [field.alias or name for name, field in model.model_fields.items() if not field.exclude]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -151,12 +152,12 @@ def exported(
 def export(database: Database, folder: Path) -> metadata.ExportMetadata:
     storage = LocalFolder(folder)
     storage.prepare()
+    staging = storage.staging("run")
     with database.session() as session:
         for table in database.plan(bytea="base64").tables:
-            write_table(session.stream(table), storage, run_id="run", on_progress=lambda *_: None)
+            write_table(session.stream(table), staging, on_progress=lambda *_: None)
         return publish_run(
-            storage,
-            run_id="run",
+            staging,
             source=session.address.describe(),
             server=session.server,
             session=session.session_settings,

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from supa_assets.files.layout import ARRAY
 from supa_assets.naming import (
     CHECK_SUFFIX,
     RESERVED_NAMES,
     Relation,
     assign_asset_names,
-    file_name,
     find_by_name,
     find_close_names,
 )
@@ -52,7 +52,7 @@ def test_names_are_unique_without_case_and_fit_for_dagster_and_file_systems(
         assert re.fullmatch(r"[A-Za-z0-9_]+", name)
         assert name.casefold() not in RESERVED_NAMES
         assert not name.endswith(CHECK_SUFFIX)
-        assert len(file_name(name)) < 255 - 64  # room for the suffix of an unfinished file
+        assert len(ARRAY.file_name(name)) < 255 - 64  # room for the suffix of an unfinished file
 
 
 @given(relations, st.randoms())

@@ -24,8 +24,7 @@ from supa_assets.cli.report import (
 from supa_assets.cli.tables import print_plan, tell_if_recalled
 from supa_assets.export.consistency import judge_published
 from supa_assets.export.known_plan import read_or_recall_plan
-from supa_assets.files.export_log import LOG_FILE
-from supa_assets.files.local_folder import LocalFolder
+from supa_assets.files.open import open_storage
 from supa_assets.files.publish import read_metadata
 from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.plan.selection import Selection, select_tables
@@ -116,7 +115,8 @@ def export_selection(
     )
 
     started = time.monotonic()
-    display = ProgressDisplay(settings.places.output / LOG_FILE, table_count=len(selection.tables))
+    log_path = open_storage(settings.places.output).log_path
+    display = ProgressDisplay(log_path, table_count=len(selection.tables))
     with open_instance() as instance, display:
         result = run_export(
             settings,
@@ -194,7 +194,7 @@ def _print_faults(result: RunResult, *, has_published: bool) -> None:
 
 def _tell_missing(settings: Settings, plan: ExportPlan, selection: Selection) -> bool:
     """Whether an export of everything lacks a table all the same: one created while it began, say."""
-    metadata = read_metadata(LocalFolder(settings.places.output))
+    metadata = read_metadata(open_storage(settings.places.output))
     if metadata is None or len(selection.tables) < len(plan.tables):
         return False
     missing = judge_published(metadata, plan)
@@ -208,7 +208,7 @@ def _tell_missing(settings: Settings, plan: ExportPlan, selection: Selection) ->
 
 
 def _print_left_out(settings: Settings) -> None:
-    metadata = read_metadata(LocalFolder(settings.places.output))
+    metadata = read_metadata(open_storage(settings.places.output))
     if metadata is not None:
         print_not_exported(metadata.not_exported, metadata.not_included)
         print_holes(metadata.tables)

@@ -11,7 +11,8 @@ import click
 from supa_assets.cli.report import build_console, format_count, print_columns
 from supa_assets.cli.restore import folder_argument
 from supa_assets.files.metadata import SourceEntry
-from supa_assets.restore.export_files import open_folder
+from supa_assets.files.open import open_storage
+from supa_assets.files.publish import require_metadata
 from supa_assets.restore.prove import Proof, TableProof, prove_export
 from supa_assets.restore.target import find_target
 from supa_assets.settings import TARGET_URL_VARIABLE, find_target_url, load_settings
@@ -54,7 +55,8 @@ def prove(
     Exits with 0 when nothing differs, else with 1.
     """
     settings = load_settings(output=folder)
-    storage, _ = open_folder(settings.places.output)
+    storage = open_storage(settings.places.output)
+    require_metadata(storage)
     wants_target = not files_only and bool(url or find_target_url())
     target = find_target(settings, url) if wants_target else None
     console = build_console(to_stderr=True)

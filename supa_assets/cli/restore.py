@@ -15,7 +15,9 @@ from supa_assets.cli.report import (
     print_columns,
 )
 from supa_assets.errors import SettingsError
-from supa_assets.restore.export_files import open_folder, select_entries
+from supa_assets.files.open import open_storage
+from supa_assets.files.publish import require_metadata
+from supa_assets.restore.export_files import select_entries
 from supa_assets.restore.progress import ProgressLines
 from supa_assets.restore.restore import RestoreResult, restore_export
 from supa_assets.restore.target import find_target
@@ -83,8 +85,8 @@ def restore(
             hint="give --yes as well if that is what you mean.",
         )
     settings = load_settings(output=folder)
-    storage, metadata = open_folder(settings.places.output)
-    entries = select_entries(metadata, named)
+    storage = open_storage(settings.places.output)
+    entries = select_entries(require_metadata(storage), named)
     console = build_console(to_stderr=True)
     lines = ProgressLines(
         entries, lambda line: console.print(line, soft_wrap=True), interval_s=_LINE_INTERVAL_S

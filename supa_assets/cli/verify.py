@@ -9,9 +9,8 @@ import click
 
 from supa_assets.cli.findings import print_holes
 from supa_assets.cli.report import build_console, format_bytes, format_number_of
-from supa_assets.errors import ExportFault
-from supa_assets.files.local_folder import LocalFolder
-from supa_assets.files.publish import read_metadata
+from supa_assets.files.open import open_storage
+from supa_assets.files.publish import require_metadata
 from supa_assets.files.verify import verify_export
 from supa_assets.settings import load_settings
 
@@ -33,21 +32,14 @@ def verify(folder: Path | None, full: bool) -> None:
     source's own count. All faults are listed. Exits with 1 where there is one. Values that JSON does
     not keep, as the export counted them, are warnings.
     """
-    folder = folder or load_settings().places.output
-    storage = LocalFolder(folder)
-    metadata = read_metadata(storage) if folder.is_dir() else None
-    if metadata is None:
-        raise ExportFault(
-            f'"{folder}" holds no export: there is no metadata.json',
-            hint="name the folder of an export: supa-assets verify DIR.",
-            path=str(folder),
-        )
+    storage = open_storage(folder or load_settings().places.output)
+    metadata = require_metadata(storage)
     faults = verify_export(storage, full=full)
     for fault in faults:
         build_console(to_stderr=True).print(f"fault: {fault.message}", soft_wrap=True)
     if faults:
         build_console(to_stderr=True).print(
-            f'{format_number_of(len(faults), "fault")} in "{folder}"\n'
+            f'{format_number_of(len(faults), "fault")} in "{storage.location}"\n'
             "HINT: export the tables again, or take another copy.",
             soft_wrap=True,
         )

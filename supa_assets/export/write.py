@@ -9,9 +9,10 @@ from datetime import datetime, timezone
 from typing import Protocol
 
 from supa_assets.errors import ExportFault
-from supa_assets.files.layout import ENTRY_SUFFIX
+from supa_assets.files.layout import RowWriter
 from supa_assets.files.metadata import ColumnEntry, SnapshotEntry, TableEntry
-from supa_assets.files.storage import FileWriter, Storage
+from supa_assets.files.staged_entries import stage_entry
+from supa_assets.files.storage import FileWriter, Staging
 from supa_assets.plan.export_plan import PlannedTable
 from supa_assets.stream.table_stream import Chunk
 
@@ -35,18 +36,17 @@ class ChunkStream(Protocol):
     def __iter__(self) -> Iterator[Chunk]: ...
 
 
-def write_table(
-    stream: ChunkStream, storage: Storage, *, run_id: str, on_progress: OnProgress
-) -> TableEntry:
+def write_table(stream: ChunkStream, staging: Staging, *, on_progress: OnProgress) -> TableEntry:
     """Stage the table's file and its entry; raises ExportFault, staging nothing, if the source counts other rows."""
     started = time.monotonic()
     table = stream.table
     source_row_count = stream.source_row_count()
-    with storage.stage(run_id, table.file) as file:
+    with staging.write(table.file) as file:
         digest = _DigestedFile(file)
         row_count = _write_rows(stream, digest, on_progress)
         _refuse_other_row_count(table, source_row_count, row_count)
     entry = TableEntry(
+        name=table.name,
         schema_name=table.relation.schema_name,
         table=table.relation.name,
         file=table.file,
@@ -63,10 +63,9 @@ def write_table(
         snapshot=stream.snapshot,
         exported_at=datetime.now(timezone.utc).isoformat(timespec="microseconds"),
         duration_ms=round((time.monotonic() - started) * 1000),
-        run_id=run_id,
+        run_id=staging.run_id,
     )
-    with storage.stage(run_id, f"{table.name}{ENTRY_SUFFIX}") as file:
-        file.write(entry.model_dump_json(exclude_none=True).encode())
+    stage_entry(staging, entry)
     return entry
 
 
@@ -78,7 +77,7 @@ class _DigestedFile:
         self._sha256 = hashlib.sha256()
         self.byte_count = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, /) -> None:
         self._file.write(data)
         self._sha256.update(data)
         self.byte_count += len(data)
@@ -88,23 +87,18 @@ class _DigestedFile:
 
 
 def _write_rows(stream: ChunkStream, file: _DigestedFile, on_progress: OnProgress) -> int:
-    """The array, a row to a line: `[`, chunks joined by `,`, `]`; without rows, `[]` on one line."""
-    row_count = 0
-    file.write(b"[")
-    separator = b"\n"
+    row_count, rows = 0, RowWriter(file)
     chunks = iter(stream)
     try:
         for chunk in chunks:
-            file.write(separator)
-            file.write(chunk.data)
-            separator = b",\n"
+            rows.add(chunk.data)
             row_count += chunk.row_count
             del chunk  # or it would be held until the next one is there
             on_progress(row_count, file.byte_count)
     finally:
         if isinstance(chunks, Generator):
             chunks.close()  # what the source is still doing for it ends now, not with the error's traceback
-    file.write(b"\n]\n" if row_count else b"]\n")
+    rows.end()
     return row_count
 
 

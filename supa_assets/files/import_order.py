@@ -1,24 +1,26 @@
 """In which order tables can be loaded again: parents before children, whatever the foreign keys look like.
 
 Pure: names and references in, positions out. It serves the plan (from the catalogue) and metadata.json (from the
-entries).
+entries); both first call each reference by the asset name of the table that it references.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-__all__ = ["Broken", "ImportOrder", "Reference", "find_import_order"]
+from supa_assets.naming import Relation
+
+__all__ = ["Broken", "ImportOrder", "Reference", "find_import_order", "name_references"]
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A foreign key from the table it is listed under to `target`; a target that isn't in the mapping is left aside."""
+    """A foreign key from the table it is listed under to `referenced`; it counts for nothing if that isn't listed."""
 
     constraint: str
-    target: str
+    referenced: str
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,37 @@ class ImportOrder:
     """References the order does not honour, in the order of their tables."""
 
 
+class _ForeignKey(Protocol):
+    """A foreign key that names the referenced table as PostgreSQL does."""
+
+    @property
+    def constraint(self) -> str: ...
+    @property
+    def relation(self) -> Relation: ...
+
+
+class _ReferencingTable(Protocol):
+    """A table as the catalogue, or metadata.json, describes it."""
+
+    @property
+    def relation(self) -> Relation: ...
+    @property
+    def references(self) -> Sequence[_ForeignKey]: ...
+
+
+def name_references(tables: Mapping[str, _ReferencingTable]) -> dict[str, list[Reference]]:
+    """By asset name, each table's references to tables of the mapping; those to others are left out."""
+    names = {table.relation: name for name, table in tables.items()}
+    return {
+        name: [
+            Reference(reference.constraint, names[reference.relation])
+            for reference in table.references
+            if reference.relation in names
+        ]
+        for name, table in tables.items()
+    }
+
+
 def find_import_order(references: Mapping[str, Sequence[Reference]]) -> ImportOrder:
     """Levels for all tables; deterministic, so the same schema gives the same order and the same broken references.
 
@@ -46,18 +79,18 @@ def find_import_order(references: Mapping[str, Sequence[Reference]]) -> ImportOr
     parents: dict[str, list[str]] = {}
     for table in sorted(references):
         parents[table] = []
-        for reference in sorted(references[table], key=lambda r: (r.target, r.constraint)):
-            if reference.target == table:
+        for reference in sorted(references[table], key=lambda r: (r.referenced, r.constraint)):
+            if reference.referenced == table:
                 broken.append(Broken(table, reference, "self"))
-            elif reference.target in references:
-                parents[table].append(reference.target)
+            elif reference.referenced in references:
+                parents[table].append(reference.referenced)
     back_edges = _find_back_edges(parents)
-    for table, targets in parents.items():
-        parents[table] = [target for target in targets if (table, target) not in back_edges]
+    for table, found in parents.items():
+        parents[table] = [parent for parent in found if (table, parent) not in back_edges]
         broken += [
             Broken(table, reference, "cycle")
             for reference in references[table]
-            if (table, reference.target) in back_edges
+            if (table, reference.referenced) in back_edges
         ]
     levels = _levels(parents)
     in_order = dict(sorted(levels.items(), key=lambda item: (item[1], item[0])))

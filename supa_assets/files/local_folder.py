@@ -1,8 +1,7 @@
 """An export in a local folder.
 
-A run *stages* its files aside and *publishes* them together at its end, so a good export stays whole until a better one
-replaces it whole. `LocalFolder` keeps all that is internal in `.supa-assets/` inside the output folder, on the same
-file system, so that publishing is renaming:
+All that is internal lies in `.supa-assets/` inside the output folder, on the same file system, so that publishing is
+renaming:
 
     .supa-assets/.lock               one writer at a time
     .supa-assets/<run id>/           what the run staged
@@ -24,7 +23,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -33,10 +32,11 @@ from typing import BinaryIO
 from filelock import FileLock, Timeout
 
 from supa_assets.errors import ExportFault, OutputError
+from supa_assets.files.export_log import LOG_FILE
 from supa_assets.files.metadata import METADATA_FILE
 from supa_assets.files.storage import FileWriter, Publication
 
-__all__ = ["INTERNAL_FOLDER", "LocalFolder"]
+__all__ = ["INTERNAL_FOLDER", "LocalFolder", "LocalStaging"]
 
 INTERNAL_FOLDER = ".supa-assets"
 
@@ -59,16 +59,23 @@ class LocalFolder:
     def location(self) -> str:
         return str(self.path)
 
+    @property
+    def log_path(self) -> Path:
+        return self.path / LOG_FILE
+
+    def staging(self, run_id: str) -> LocalStaging:
+        return LocalStaging(self, run_id)
+
     # Ready
 
     def prepare(self) -> None:
         with _as_output_error("use the output folder", self.path):
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             _prove_writable(self.path)
-            self._make_internal_folder()
+            self.make_internal_folder()
             _fsync_folder(self.path)
         with self.lock():
-            self._finish_publications()
+            self.finish_publications()
             with _as_output_error("remove what earlier runs left in", self.path):
                 self._remove_dead_runs()
 
@@ -84,29 +91,14 @@ class LocalFolder:
                 path=self.location,
             )
         with self.lock():
-            self._finish_publications()
-
-    @contextmanager
-    def hold_run(self, run_id: str) -> Iterator[None]:
-        staging = self._staging(run_id)
-        mark = staging / f"{_HELD_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
-        held = FileLock(mark, mode=0o600, thread_local=False)
-        with self.lock(), _as_output_error("hold a run in", self.path):
-            self._make_staging(run_id)
-            held.acquire(timeout=0)
-        try:
-            yield
-        finally:
-            held.release()
-            mark.unlink(missing_ok=True)
-            _remove_if_empty(staging)
+            self.finish_publications()
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Be the only writer. Waits `lock_timeout_s`, then raises OutputError, naming the holder. Not reentrant."""
         with _as_output_error("lock the output folder", self.path):
-            self._make_internal_folder()
-            lock = FileLock(self._internal / ".lock", mode=0o600, thread_local=False)
+            self.make_internal_folder()
+            lock = FileLock(self.internal_folder / ".lock", mode=0o600, thread_local=False)
             try:
                 lock.acquire(timeout=self.lock_timeout_s)
             except Timeout:
@@ -121,43 +113,24 @@ class LocalFolder:
                 self._lock_holder.unlink()
             lock.release()
 
-    # Stage
-
-    @contextmanager
-    def stage(self, run_id: str, file: str) -> Iterator[FileWriter]:
-        staging, name = self._staging(run_id), _safe(file)
-        with _as_output_error(f'write "{file}" in', self.path):
-            self._make_staging(run_id)
-        with _new_file(staging, name, shown_folder=self.path) as writer:
-            yield writer
-
-    def staged_files(self, run_id: str) -> list[str]:
-        return _visible_files(self._staging(run_id))
-
-    def discard(self, run_id: str) -> None:
-        staging = self._staging(run_id)
-        if not staging.exists():
-            return
-        with self.lock(), _as_output_error("remove staged files from", self.path):
-            # A decided publication may already be half in place: only finishing it keeps the export whole.
-            if not (staging / _JOURNAL).exists():
-                _clear(staging)
-
     # Read
 
-    def open(self, file: str, run_id: str | None = None) -> BinaryIO:
-        with _as_output_error(f'read "{file}" in', self.path):
-            for path in self._places(file, run_id):
-                with suppress(FileNotFoundError):
-                    return path.open("rb")
+    def open(self, file: str) -> BinaryIO:
+        with _as_output_error(f'read "{file}" in', self.path), suppress(FileNotFoundError):
+            return (self.path / _safe(file)).open("rb")
         raise self._missing(file)
 
-    def byte_count(self, file: str, run_id: str | None = None) -> int:
-        with _as_output_error(f'read "{file}" in', self.path):
-            for path in self._places(file, run_id):
-                with suppress(FileNotFoundError):
-                    return path.stat().st_size
+    def byte_count(self, file: str) -> int:
+        with _as_output_error(f'read "{file}" in', self.path), suppress(FileNotFoundError):
+            return (self.path / _safe(file)).stat().st_size
         raise self._missing(file)
+
+    def _missing(self, file: str) -> ExportFault:
+        return ExportFault(
+            f'"{file}" is missing in "{self.path}"',
+            hint="materialize the asset again, or take the file from another copy.",
+            path=str(self.path / file),
+        )
 
     def published_files(self) -> list[str]:
         return _visible_files(self.path)
@@ -165,55 +138,9 @@ class LocalFolder:
     def uri(self, file: str) -> str:
         return (self.path.absolute() / _safe(file)).as_uri()
 
-    # Publish
+    # Publications
 
-    def publish(self, run_id: str, merge: Callable[[bytes | None], Publication]) -> None:
-        with self.lock():
-            self._finish_publications()
-            publication = merge(self._published_metadata())
-            self._refuse_impossible(run_id, publication)
-            self._commit(run_id, publication)
-            self._finish_publications()
-
-    def _published_metadata(self) -> bytes | None:
-        with _as_output_error(f'read "{METADATA_FILE}" in', self.path), suppress(FileNotFoundError):
-            return (self.path / METADATA_FILE).read_bytes()
-        return None
-
-    def _refuse_impossible(self, run_id: str, publication: Publication) -> None:
-        """Before the publication is decided: what could only fail half-way through."""
-        staged = set(self.staged_files(run_id))
-        for file in publication.files:
-            if _safe(file) not in staged:
-                raise ExportFault(f'run "{run_id}" did not stage "{file}"', path=file)
-        for file in (*publication.files, *map(_safe, publication.removed_files), METADATA_FILE):
-            if (self.path / file).is_dir():
-                raise OutputError(
-                    f'"{self.path / file}" is a folder; a file of the export belongs there',
-                    hint="move it away, or name another folder with --output-dir.",
-                    path=str(self.path / file),
-                )
-
-    def _commit(self, run_id: str, publication: Publication) -> None:
-        """Decide the publication: with the journal's rename, and not before, it will happen whatever else does."""
-        with _as_output_error("publish the export in", self.path):
-            self._make_staging(run_id)
-        staging = self._staging(run_id)
-        journal = {
-            "files": list(publication.files),
-            "removed_files": list(publication.removed_files),
-        }
-        with _new_file(staging, METADATA_FILE, shown_folder=self.path) as writer:
-            writer.write(publication.metadata)
-        with _as_output_error("publish the export in", self.path):
-            _fsync_folder(staging)  # all that was staged, before the journal speaks of it
-            _fsync_folder(self._internal)
-        with _new_file(staging, _JOURNAL, shown_folder=self.path) as writer:
-            writer.write(json.dumps(journal).encode())
-        with _as_output_error("publish the export in", self.path):
-            _fsync_folder(staging)
-
-    def _finish_publications(self) -> None:
+    def finish_publications(self) -> None:
         """Roll every decided publication forward; repeatable, wherever an earlier attempt ended. Wants the lock."""
         for staging in self._interrupted_runs():
             action = f'finish the publication of run "{staging.name}" in'
@@ -246,46 +173,26 @@ class LocalFolder:
                 path=str(staging / _JOURNAL),
             ) from None
 
-    # Places
+    # What is internal
 
     @property
-    def _internal(self) -> Path:
+    def internal_folder(self) -> Path:
         return self.path / INTERNAL_FOLDER
 
     @property
     def _lock_holder(self) -> Path:
-        return self._internal / ".lock-holder"
+        return self.internal_folder / ".lock-holder"
 
-    def _staging(self, run_id: str) -> Path:
-        return self._internal / _safe(run_id)
-
-    def _places(self, file: str, run_id: str | None) -> list[Path]:
-        published = self.path / _safe(file)
-        return [published] if run_id is None else [self._staging(run_id) / file, published]
-
-    def _missing(self, file: str) -> ExportFault:
-        return ExportFault(
-            f'"{file}" is missing in "{self.path}"',
-            hint="materialize the asset again, or take the file from another copy.",
-            path=str(self.path / file),
-        )
-
-    def _make_internal_folder(self) -> None:
-        self._internal.mkdir(mode=0o700, exist_ok=True)
-        if self._internal.stat().st_dev != self.path.stat().st_dev:
+    def make_internal_folder(self) -> None:
+        self.internal_folder.mkdir(mode=0o700, exist_ok=True)
+        if self.internal_folder.stat().st_dev != self.path.stat().st_dev:
             # Publishing renames, and a rename across file systems is a copy: neither atomic nor cheap.
             raise OSError(errno.EXDEV, f"{INTERNAL_FOLDER} in it is on another file system")
 
-    def _make_staging(self, run_id: str) -> None:
-        self._make_internal_folder()
-        self._staging(run_id).mkdir(mode=0o700, exist_ok=True)
-
-    # Runs
-
     def _runs(self) -> list[Path]:
-        if not self._internal.exists():
+        if not self.internal_folder.exists():
             return []
-        return sorted(path for path in self._internal.iterdir() if path.is_dir())
+        return sorted(path for path in self.internal_folder.iterdir() if path.is_dir())
 
     def _interrupted_runs(self) -> list[Path]:
         with _as_output_error("look for interrupted publications in", self.path):
@@ -295,8 +202,6 @@ class LocalFolder:
         for staging in self._runs():
             if not any(map(_is_locked, staging.glob(f"{_HELD_PREFIX}*"))):
                 shutil.rmtree(staging)
-
-    # Lock
 
     def _sign_lock(self) -> None:
         """Leave a note for `_locked_by_another`; only a courtesy, so a full disk doesn't stop who has the lock."""
@@ -316,6 +221,126 @@ class LocalFolder:
             path=self.location,
             found=holder,
         )
+
+
+@dataclass(frozen=True)
+class LocalStaging:
+    """A run's folder inside a `LocalFolder`."""
+
+    storage: LocalFolder
+    run_id: str
+
+    def __post_init__(self) -> None:
+        _safe(self.run_id)
+
+    @property
+    def location(self) -> str:
+        return self.storage.location
+
+    @property
+    def path(self) -> Path:
+        return self.storage.internal_folder / self.run_id
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        mark = self.path / f"{_HELD_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
+        held = FileLock(mark, mode=0o600, thread_local=False)
+        with self.storage.lock(), self._as_output_error("hold a run in"):
+            self._make_folder()
+            held.acquire(timeout=0)
+        try:
+            yield
+        finally:
+            held.release()
+            mark.unlink(missing_ok=True)
+            _remove_if_empty(self.path)
+
+    @contextmanager
+    def write(self, file: str) -> Iterator[FileWriter]:
+        name = _safe(file)
+        with self._as_output_error(f'write "{file}" in'):
+            self._make_folder()
+        with _new_file(self.path, name, shown_folder=self.storage.path) as writer:
+            yield writer
+
+    def files(self) -> list[str]:
+        return _visible_files(self.path)
+
+    def discard(self) -> None:
+        if not self.path.exists():
+            return
+        with self.storage.lock(), self._as_output_error("remove staged files from"):
+            # A decided publication may already be half in place: only finishing it keeps the export whole.
+            if not (self.path / _JOURNAL).exists():
+                _clear(self.path)
+
+    # Read
+
+    def open(self, file: str) -> BinaryIO:
+        with self._as_output_error(f'read "{file}" in'), suppress(FileNotFoundError):
+            return (self.path / _safe(file)).open("rb")
+        return self.storage.open(file)
+
+    def byte_count(self, file: str) -> int:
+        with self._as_output_error(f'read "{file}" in'), suppress(FileNotFoundError):
+            return (self.path / _safe(file)).stat().st_size
+        return self.storage.byte_count(file)
+
+    # Publish
+
+    def publish(self, merge: Callable[[bytes | None], Publication]) -> None:
+        with self.storage.lock():
+            self.storage.finish_publications()
+            publication = merge(self._published_metadata())
+            self._refuse_impossible(publication)
+            self._commit(publication)
+            self.storage.finish_publications()
+
+    def _published_metadata(self) -> bytes | None:
+        path = self.storage.path / METADATA_FILE
+        with self._as_output_error(f'read "{METADATA_FILE}" in'), suppress(FileNotFoundError):
+            return path.read_bytes()
+        return None
+
+    def _refuse_impossible(self, publication: Publication) -> None:
+        """Before the publication is decided: what could only fail half-way through."""
+        staged, folder = set(self.files()), self.storage.path
+        for file in publication.files:
+            if _safe(file) not in staged:
+                raise ExportFault(f'run "{self.run_id}" did not stage "{file}"', path=file)
+        for file in (*publication.files, *map(_safe, publication.removed_files), METADATA_FILE):
+            if (folder / file).is_dir():
+                raise OutputError(
+                    f'"{folder / file}" is a folder; a file of the export belongs there',
+                    hint="move it away, or name another folder with --output-dir.",
+                    path=str(folder / file),
+                )
+
+    def _commit(self, publication: Publication) -> None:
+        """Decide the publication: with the journal's rename, and not before, it will happen whatever else does."""
+        shown = self.storage.path
+        with self._as_output_error("publish the export in"):
+            self._make_folder()
+        journal = {
+            "files": list(publication.files),
+            "removed_files": list(publication.removed_files),
+        }
+        with _new_file(self.path, METADATA_FILE, shown_folder=shown) as writer:
+            writer.write(publication.metadata)
+        with self._as_output_error("publish the export in"):
+            _fsync_folder(self.path)  # all that was staged, before the journal speaks of it
+            _fsync_folder(self.storage.internal_folder)
+        with _new_file(self.path, _JOURNAL, shown_folder=shown) as writer:
+            writer.write(json.dumps(journal).encode())
+        with self._as_output_error("publish the export in"):
+            _fsync_folder(self.path)
+
+    def _make_folder(self) -> None:
+        self.storage.make_internal_folder()
+        self.path.mkdir(mode=0o700, exist_ok=True)
+
+    def _as_output_error(self, action: str) -> AbstractContextManager[None]:
+        return _as_output_error(action, self.storage.path)
 
 
 class _LocalFile:
@@ -379,7 +404,7 @@ def _safe(name: str) -> str:
 
 def _visible_files(folder: Path) -> list[str]:
     with _as_output_error("list", folder):
-        if not folder.exists():
+        if not folder.is_dir():
             return []
         return sorted(
             path.name for path in folder.iterdir() if path.name[0] != "." and path.is_file()

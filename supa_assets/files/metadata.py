@@ -6,12 +6,14 @@ Unknown fields are kept when the file is rewritten, so that a newer minor writer
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from supa_assets.errors import ExportFault
 from supa_assets.files.entry import Entry
+from supa_assets.files.import_order import Broken
 from supa_assets.files.structure import StructureEntry
 from supa_assets.naming import Relation
 
@@ -114,6 +116,8 @@ class ChecksumEntry(Entry):
 class TableEntry(Entry):
     """What is said of one table and its file."""
 
+    name: Annotated[str, Field(exclude=True)]
+    """Asset name. Not in the entry's own JSON: in metadata.json it is the key, of a staged entry the file's name."""
     schema_name: Annotated[str, Field(alias="schema")]
     table: str
     file: str
@@ -159,6 +163,15 @@ class BrokenReference(Entry):
     constraint: str
     references: str
     reason: Literal["self", "cycle"]
+
+    @classmethod
+    def of(cls, broken: Broken) -> BrokenReference:
+        return cls(
+            table=broken.table,
+            constraint=broken.reference.constraint,
+            references=broken.reference.referenced,
+            reason=broken.reason,
+        )
 
 
 class SourceEntry(Entry):
@@ -285,6 +298,16 @@ class ExportMetadata(Entry):
     """What the latest run found changed since its definitions were loaded."""
     structure: StructureEntry | None = None
     """What a way back needs besides rows; absent where no run of an executor that looks wrote it."""
+
+    @field_validator("tables", mode="before")
+    @classmethod
+    def _tell_entries_their_names(cls, tables: Any) -> Any:
+        if not isinstance(tables, Mapping):
+            return tables
+        return {
+            name: {**entry, "name": name} if isinstance(entry, Mapping) else entry
+            for name, entry in tables.items()
+        }
 
     def to_json(self) -> bytes:
         """The file's bytes: two-space indent, a newline at the end, the same for the same content."""

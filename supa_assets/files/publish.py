@@ -6,11 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from pydantic import ValidationError
-
 from supa_assets.errors import ExportFault, OutputError
-from supa_assets.files.import_order import Reference, find_import_order
-from supa_assets.files.layout import ENTRY_SUFFIX
+from supa_assets.files.import_order import find_import_order, name_references
+from supa_assets.files.layout import ARRAY
 from supa_assets.files.metadata import (
     METADATA_FILE,
     BrokenReference,
@@ -25,15 +23,17 @@ from supa_assets.files.metadata import (
     SourceEntry,
     TableEntry,
 )
-from supa_assets.files.storage import Publication, Storage
+from supa_assets.files.staged_entries import read_staged_entries
+from supa_assets.files.storage import Files, Publication, Staging, Storage
 from supa_assets.files.structure import StructureEntry, merge_structures
 
 __all__ = [
     "Findings",
-    "check_target",
     "list_snapshots",
     "publish_run",
     "read_metadata",
+    "refuse_other_export",
+    "require_metadata",
     "without_replaced",
 ]
 
@@ -43,7 +43,7 @@ class Findings:
     """What a run's preflight found, for metadata.json."""
 
     relations: Collection[NotExportedEntry]
-    """All that the run doesn't export; and what it does, to be named as failed where that doesn't come to be."""
+    """What the run doesn't export; and its own tables, each listed as `failed` until its file is published."""
     not_included: NotIncludedEntry
     drift: Collection[DriftEntry]
     structure: StructureEntry | None = None
@@ -63,8 +63,20 @@ def read_metadata(storage: Storage) -> ExportMetadata | None:
         return _parse(file.read(), storage)
 
 
-def check_target(storage: Storage, source: SourceEntry) -> None:
-    """Refuse, before a run reads anything, a place that its end could not publish to.
+def require_metadata(storage: Storage) -> ExportMetadata:
+    """As `read_metadata`; raises ExportFault where nothing is published."""
+    metadata = read_metadata(storage)
+    if metadata is None:
+        raise ExportFault(
+            f'"{storage.location}" holds no export: it has no {METADATA_FILE}',
+            hint="name the folder of an export, or export into this one first.",
+            path=storage.location,
+        )
+    return metadata
+
+
+def refuse_other_export(storage: Storage, source: SourceEntry) -> None:
+    """Raise, before a run of `source` reads anything, what `publish_run` would raise at its end.
 
     An export of another database is never replaced, for it may be the only one: OutputError. Nor is a metadata.json
     that is broken or from a newer version: ExportFault.
@@ -75,9 +87,8 @@ def check_target(storage: Storage, source: SourceEntry) -> None:
 
 
 def publish_run(
-    storage: Storage,
+    staging: Staging,
     *,
-    run_id: str,
     source: SourceEntry,
     server: ServerEntry,
     session: Mapping[str, str],
@@ -92,10 +103,11 @@ def publish_run(
     to tell. Without `findings` what an earlier run found stays. Raises ExportFault or OutputError, with nothing
     published.
     """
-    entries = _read_staged_entries(storage, run_id, tables)
+    entries = _read_whole_entries(staging, tables)
     if not entries and not replaces_all:
         raise ExportFault(
-            f'run "{run_id}" staged no table', hint="see the run's errors; nothing was published."
+            f'run "{staging.run_id}" staged no table',
+            hint="see the run's errors; nothing was published.",
         )
     if findings is not None:
         entries = {
@@ -105,10 +117,10 @@ def publish_run(
     merged: list[ExportMetadata] = []
 
     def merge(data: bytes | None) -> Publication:
-        published = None if data is None else _parse(data, storage)
+        published = None if data is None else _parse(data, staging)
         kept: Mapping[str, TableEntry] = {}
         if published is not None:
-            _refuse_other_database(published.source_database, source, storage)
+            _refuse_other_database(published.source_database, source, staging)
         if published is not None and not replaces_all:
             kept = without_replaced(published.tables, entries)
         tables = {**kept, **entries}
@@ -120,21 +132,21 @@ def publish_run(
             removed_files=_removed_files(published, metadata),
         )
 
-    storage.publish(run_id, merge)
+    staging.publish(merge)
     return merged[-1]
 
 
-def _parse(data: bytes, storage: Storage) -> ExportMetadata:
-    return ExportMetadata.from_json(data, path=f"{storage.location}/{METADATA_FILE}")
+def _parse(data: bytes, files: Files) -> ExportMetadata:
+    return ExportMetadata.from_json(data, path=f"{files.location}/{METADATA_FILE}")
 
 
-def _refuse_other_database(published: SourceEntry, source: SourceEntry, storage: Storage) -> None:
+def _refuse_other_database(published: SourceEntry, source: SourceEntry, files: Files) -> None:
     if not published.is_same_database(source):
         expected, found = _describe(published), _describe(source)
         raise OutputError(
-            f'"{storage.location}" holds an export of {expected}, this run reads {found}',
+            f'"{files.location}" holds an export of {expected}, this run reads {found}',
             hint="name another folder with --output-dir, or move that one away.",
-            path=storage.location,
+            path=files.location,
             expected=expected,
             found=found,
         )
@@ -147,18 +159,12 @@ def _describe(source: SourceEntry) -> str:
     return f'"{source.database}" on {source.host}:{source.port}{identity}'
 
 
-def _read_staged_entries(
-    storage: Storage, run_id: str, tables: Collection[str] | None
-) -> dict[str, TableEntry]:
+def _read_whole_entries(staging: Staging, tables: Collection[str] | None) -> dict[str, TableEntry]:
     """Entries by asset name, each with its staged file of the size it says."""
-    staged = set(storage.staged_files(run_id))
-    entries: dict[str, TableEntry] = {}
-    for file in sorted(staged):
-        name = file.removesuffix(ENTRY_SUFFIX)
-        if name == file or (tables is not None and name not in tables):
-            continue
-        entries[name] = entry = _read_entry(storage, run_id, file)
-        found = storage.byte_count(entry.file, run_id) if entry.file in staged else None
+    entries = read_staged_entries(staging, tables)
+    staged = set(staging.files())
+    for entry in entries.values():
+        found = staging.byte_count(entry.file) if entry.file in staged else None
         if found != entry.byte_count:
             raise ExportFault(
                 f'staged file "{entry.file}" differs: its entry says {entry.byte_count} bytes,'
@@ -170,23 +176,10 @@ def _read_staged_entries(
             )
     if missing := sorted(set(tables or ()) - set(entries)):
         raise ExportFault(
-            f'run "{run_id}" did not stage "{missing[0]}"',
+            f'run "{staging.run_id}" did not stage "{missing[0]}"',
             hint="materialize the asset again; nothing was published.",
         )
     return entries
-
-
-def _read_entry(storage: Storage, run_id: str, file: str) -> TableEntry:
-    with storage.open(file, run_id) as opened:
-        data = opened.read()
-    try:
-        return TableEntry.model_validate_json(data)
-    except ValidationError:
-        raise ExportFault(
-            f'staged "{file}" is not an entry of this program',
-            hint="materialize the asset again; nothing was published.",
-            path=file,
-        ) from None
 
 
 def without_replaced(
@@ -211,7 +204,7 @@ def _removed_files(published: ExportMetadata | None, metadata: ExportMetadata) -
         return []
     named = {entry.file.casefold() for entry in metadata.tables.values()}
     named.add(METADATA_FILE)
-    old = {entry.file for name, entry in published.tables.items() if entry.file == f"{name}.json"}
+    old = {e.file for e in published.tables.values() if e.file == ARRAY.file_name(e.name)}
     return sorted(file for file in old if file.casefold() not in named)
 
 
@@ -225,7 +218,7 @@ def _compose(
 ) -> ExportMetadata:
     """The new metadata.json; what a newer minor version wrote into the old one stays."""
     unknown = {} if published is None else dict(published.model_extra or {})
-    order = find_import_order(_references_by_name(tables))
+    order = find_import_order(name_references(tables))
     snapshots = list_snapshots(tables)
     if findings is None:
         findings = _earlier_findings(published)
@@ -239,15 +232,7 @@ def _compose(
         import_order=[
             ImportPosition(table=table, level=level) for table, level in order.levels.items()
         ],
-        broken_references=[
-            BrokenReference(
-                table=broken.table,
-                constraint=broken.reference.constraint,
-                references=broken.reference.target,
-                reason=broken.reason,
-            )
-            for broken in order.broken
-        ],
+        broken_references=[BrokenReference.of(broken) for broken in order.broken],
         tables={name: tables[name] for name in sorted(tables)},
         not_exported=_without_exported(findings.relations, tables) if findings else [],
         not_included=findings.not_included if findings else None,
@@ -292,15 +277,3 @@ def _without_exported(
     """A table that this run left out may stand in the export from an earlier one."""
     exported = {entry.relation for entry in tables.values()}
     return [entry for entry in relations if entry.relation not in exported]
-
-
-def _references_by_name(tables: Mapping[str, TableEntry]) -> dict[str, list[Reference]]:
-    names = {entry.relation: name for name, entry in tables.items()}
-    return {
-        name: [
-            Reference(reference.constraint, names[reference.relation])
-            for reference in entry.references
-            if reference.relation in names
-        ]
-        for name, entry in tables.items()
-    }

@@ -16,7 +16,7 @@ import ijson  # type: ignore[import-untyped]
 
 from supa_assets.errors import ExportFault
 from supa_assets.files.metadata import ColumnEntry, TableEntry
-from supa_assets.files.storage import Storage
+from supa_assets.files.storage import Files
 
 __all__ = ["Row", "TableRows"]
 
@@ -40,13 +40,14 @@ class TableRows:
     Iterating raises ExportFault where the file isn't the array of rows that its entry says, at the latest at its end.
     """
 
-    def __init__(
-        self, storage: Storage, name: str, entry: TableEntry, run_id: str | None = None
-    ) -> None:
-        self._storage = storage
-        self._run_id = run_id
-        self.name = name
+    def __init__(self, files: Files, entry: TableEntry) -> None:
+        self._files = files
         self.entry = entry
+
+    @property
+    def name(self) -> str:
+        """Asset name."""
+        return self.entry.name
 
     def __repr__(self) -> str:
         return f"TableRows({self.name}, {len(self)} rows)"
@@ -61,7 +62,7 @@ class TableRows:
     def __iter__(self) -> Iterator[Row]:
         float_columns = [column.name for column in self.columns if _is_float(column)]
         row_count = 0
-        with self._storage.open(self.entry.file, self._run_id) as file:
+        with self._files.open(self.entry.file) as file:
             for row in self._read(file):
                 row_count += 1
                 for column in float_columns:

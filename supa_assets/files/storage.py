@@ -1,13 +1,18 @@
-"""Where an export's files lie: a small interface of bytes and names."""
+"""Where an export's files lie: a small interface of bytes and names. `open_storage` gives the one at a location.
+
+A run *stages* its files aside and *publishes* them together at its end, so a good export stays whole until a better one
+replaces it whole. What every storage must keep to is in supa_assets_tests/files/test_storages.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
-__all__ = ["FileWriter", "Publication", "Storage"]
+__all__ = ["FileWriter", "Files", "Publication", "Staging", "Storage"]
 
 
 class FileWriter(Protocol):
@@ -29,12 +34,52 @@ class Publication:
     """Published files that leave."""
 
 
-class Storage(Protocol):
-    """One place for one export. File names are plain: no folders, no leading dot."""
+class Files(Protocol):
+    """Files to read, by name. Names are plain: no folders, no leading dot."""
 
     @property
     def location(self) -> str:
         """How a person names the place."""
+
+    def open(self, file: str) -> BinaryIO:
+        """Read a file; raises ExportFault where it is missing."""
+
+    def byte_count(self, file: str) -> int:
+        """Size of what `open` would read."""
+
+
+class Staging(Files, Protocol):
+    """What one run stages. As `Files` it gives what the run staged under a name, else what is published."""
+
+    @property
+    def run_id(self) -> str: ...
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Keep what the run stages until the context, or the process, ends; several processes may hold one run."""
+
+    def write(self, file: str) -> AbstractContextManager[FileWriter]:
+        """Write a file aside; it is there, whole, after the context's clean end, and not at all after any other."""
+
+    def files(self) -> list[str]:
+        """Names of what the run staged, sorted."""
+
+    def publish(self, merge: Callable[[bytes | None], Publication]) -> None:
+        """Replace the published export by what `merge` makes of its metadata.json (None where there is none).
+
+        All or nothing, one writer at a time: nobody else publishes between the reading of metadata.json and its
+        replacement. What `merge` raises leaves everything as it was. What else the run staged is removed.
+        """
+
+    def discard(self) -> None:
+        """Remove what the run staged, unless its publication is already decided."""
+
+
+class Storage(Files, Protocol):
+    """One place for one export. As `Files` it gives what is published."""
+
+    @property
+    def log_path(self) -> Path:
+        """Where the run's export.log lies, on this machine."""
 
     def prepare(self) -> None:
         """Make the place ready for a run, or raise OutputError: prove that it can be written.
@@ -48,33 +93,11 @@ class Storage(Protocol):
         Raises ExportFault where the reader may not write.
         """
 
-    def hold_run(self, run_id: str) -> AbstractContextManager[None]:
-        """Keep what the run stages until the context, or the process, ends; several processes may hold one run."""
-
-    def stage(self, run_id: str, file: str) -> AbstractContextManager[FileWriter]:
-        """Write a file aside; it is there, whole, after the context's clean end, and not at all after any other."""
-
-    def open(self, file: str, run_id: str | None = None) -> BinaryIO:
-        """Read what the run staged under that name, else what is published; raises ExportFault if there is neither."""
-
-    def byte_count(self, file: str, run_id: str | None = None) -> int:
-        """Size of what `open` would read."""
-
-    def staged_files(self, run_id: str) -> list[str]:
-        """Names of what the run staged, sorted."""
-
     def published_files(self) -> list[str]:
         """Names of what is published, metadata.json included, sorted."""
 
     def uri(self, file: str) -> str:
         """Where the file is, once published."""
 
-    def publish(self, run_id: str, merge: Callable[[bytes | None], Publication]) -> None:
-        """Replace the published export by what `merge` makes of its metadata.json (None where there is none).
-
-        All or nothing, one writer at a time: nobody else publishes between the reading of metadata.json and its
-        replacement. What `merge` raises leaves everything as it was. What else the run staged is removed.
-        """
-
-    def discard(self, run_id: str) -> None:
-        """Remove what the run staged, unless its publication is already decided."""
+    def staging(self, run_id: str) -> Staging:
+        """What the run stages, in whatever process; nothing is made by asking. An id is plain, as a file's name is."""

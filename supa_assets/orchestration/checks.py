@@ -37,10 +37,8 @@ def build_table_check(*, table: PlannedTable, position: int = 0) -> dg.AssetChec
             found = files.find_entry(table.name)
             events = _EventsOfTable(context.instance, table.name)
             faults = verify_table(
-                files.storage(),
-                table.name,
+                found.files,
                 found.entry,
-                run_id=found.run_id,
                 event_row_count=events.row_count_of(found.entry.run_id),
             )
         return _as_result(found, faults, events)

@@ -33,8 +33,8 @@ from supa_assets.export.checksums import with_checksums
 from supa_assets.export.preflight import Preflight, explain_plain_text, preflight
 from supa_assets.export.source import SnapshotHold, SourceDatabase
 from supa_assets.files.export_log import ExportLog
-from supa_assets.files.publish import check_target, publish_run
-from supa_assets.files.storage import Storage
+from supa_assets.files.publish import publish_run, refuse_other_export
+from supa_assets.files.storage import Staging, Storage
 from supa_assets.orchestration.export_metadata import EXPORT_ASSET, report_export
 from supa_assets.orchestration.failures import explain_step_failure, was_interrupted
 from supa_assets.orchestration.io_manager import (
@@ -169,7 +169,7 @@ class OneSnapshotExecutor(dg.Executor):
                 run.log.run_failed(SupaAssetsError(said))
             else:
                 count = self._publish(run, plan_context.instance)
-                said = f"published {count} of {len(steps.reading)} tables to {run.storage.location}"
+                said = f"published {count} of {len(steps.reading)} tables to {run.staging.location}"
             yield DagsterEvent.engine_event(plan_context, said, EngineEventData())
 
     def _begin_run(
@@ -182,21 +182,22 @@ class OneSnapshotExecutor(dg.Executor):
     ) -> _Run:
         """Take the folder, then the snapshot; `stack` gives both back, and discards what was not published."""
         storage, run_id = files.storage(), plan_context.run_id
+        staging = storage.staging(run_id)
         is_whole = {table.name for table in self._plan.tables} <= steps.tables()
         storage.prepare()
-        stack.enter_context(storage.hold_run(run_id))
-        stack.callback(storage.discard, run_id)
+        stack.enter_context(staging.hold())
+        stack.callback(staging.discard)
         log = stack.enter_context(files.open_log(run_id))
         stack.enter_context(_logging_failure(log))
         with raise_execution_interrupts():
             hold, found = self._look(plan_context, steps, database, storage, stack)
-        stage_preflight(storage, run_id, found)
+        stage_preflight(staging, found)
         write_held_run(
             plan_context.instance,
             HeldRun(run_id=run_id, snapshot=hold.snapshot, process_id=os.getpid()),
         )
         log.run_started(len(steps.reading))
-        return _Run(run_id, steps, is_whole, database, hold, found, storage, log)
+        return _Run(run_id, steps, is_whole, database, hold, found, staging, log)
 
     def _look(
         self,
@@ -210,7 +211,7 @@ class OneSnapshotExecutor(dg.Executor):
         tables = [table for table in self._plan.tables if table.name in steps.tables()]
         hold = stack.enter_context(database.hold_snapshot(tables))
         stack.enter_context(held_in_this_process(hold))
-        check_target(storage, hold.source)
+        refuse_other_export(storage, hold.source)
         found = preflight(hold, self._plan, database.settings, selected=steps.tables())
         if self._stops_at_failure:
             found.refuse()
@@ -252,8 +253,7 @@ class OneSnapshotExecutor(dg.Executor):
             tables = [run.found.tables[name] for name in whole]
             findings = with_checksums(run.hold, findings, tables)
         metadata = publish_run(
-            run.storage,
-            run_id=run.run_id,
+            run.staging,
             source=run.hold.source,
             server=run.hold.server,
             session=run.hold.session_settings,
@@ -299,7 +299,7 @@ class _Run:
     database: SourceDatabase
     hold: SnapshotHold
     found: Preflight
-    storage: Storage
+    staging: Staging
     log: ExportLog
 
     def log_failed_step(self, event: DagsterEvent) -> None:

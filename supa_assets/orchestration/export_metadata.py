@@ -10,11 +10,10 @@ from typing import Any
 
 import dagster as dg
 
-from supa_assets.errors import ExportFault
 from supa_assets.export.consistency import Consistency, judge_export, judge_published
 from supa_assets.files.holes import FoundHole
-from supa_assets.files.metadata import METADATA_FILE, ExportMetadata, NotExportedEntry, TableEntry
-from supa_assets.files.publish import read_metadata, without_replaced
+from supa_assets.files.metadata import METADATA_FILE, ExportMetadata, TableEntry
+from supa_assets.files.publish import read_metadata, require_metadata, without_replaced
 from supa_assets.files.storage import Storage
 from supa_assets.orchestration.failures import failures
 from supa_assets.orchestration.io_manager import IO_MANAGER_KEY, JsonFileIOManager
@@ -103,17 +102,10 @@ def report_export(
 
 def _judge_run(files: JsonFileIOManager, plan: ExportPlan) -> Consistency:
     """What will be published: this run's tables, and those of the earlier export that it doesn't replace."""
+    if (found := files.preflight()) is None:
+        return judge_published(require_metadata(files.storage()), plan)
     published = read_metadata(files.storage())
     tables: dict[str, TableEntry] = dict(published.tables) if published else {}
-    relations: list[NotExportedEntry] = list(published.not_exported) if published else []
-    if (found := files.preflight()) is None:
-        if published is None:
-            raise ExportFault(
-                f'"{files.storage().location}" holds no export',
-                hint="materialize the assets first.",
-                path=files.storage().location,
-            )
-        return judge_export(tables, plan=plan, relations=relations)
     staged = files.staged_entries()
     replaces_all = staged.keys() >= {table.name for table in plan.tables}
     kept: Mapping[str, TableEntry] = {} if replaces_all else without_replaced(tables, staged)

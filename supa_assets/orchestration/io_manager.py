@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from pydantic import Field, PrivateAttr, ValidationError
+from pydantic import Field, PrivateAttr
 
 from supa_assets.errors import ExportFault
 from supa_assets.export.preflight import Preflight
 from supa_assets.export.write import write_table
-from supa_assets.files.export_log import LOG_FILE, ExportLog
-from supa_assets.files.layout import ENTRY_SUFFIX
-from supa_assets.files.local_folder import LocalFolder
+from supa_assets.files.export_log import ExportLog
 from supa_assets.files.metadata import TableEntry
+from supa_assets.files.open import open_storage
 from supa_assets.files.publish import publish_run, read_metadata
 from supa_assets.files.rows import TableRows
-from supa_assets.files.storage import Storage
+from supa_assets.files.staged_entries import read_staged_entries
+from supa_assets.files.storage import Files, Staging, Storage
 from supa_assets.orchestration.failures import failures
 from supa_assets.orchestration.resource import TableExport
 from supa_assets.orchestration.run_tags import HeldRun, read_held_run
@@ -38,18 +38,18 @@ _PREFLIGHT_FILE = "run.preflight"
 """Among what a run stages: tables' files and entries end otherwise."""
 
 
-def stage_preflight(storage: Storage, run_id: str, found: Preflight) -> None:
+def stage_preflight(staging: Staging, found: Preflight) -> None:
     """Leave what the executor found for the run's steps, in whatever process they are."""
-    with storage.stage(run_id, _PREFLIGHT_FILE) as file:
+    with staging.write(_PREFLIGHT_FILE) as file:
         file.write(found.model_dump_json().encode())
 
 
+@dataclass(frozen=True)
 class FoundEntry:
-    """What is said of a table, and where: `run_id` is the run that staged it, None for what is published."""
+    """What is said of a table, and where its file is: among what the run staged, or what is published."""
 
-    def __init__(self, entry: TableEntry, run_id: str | None) -> None:
-        self.entry = entry
-        self.run_id = run_id
+    entry: TableEntry
+    files: Files
 
 
 class JsonFileIOManager(dg.ConfigurableIOManager):
@@ -72,16 +72,16 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
 
     def storage(self) -> Storage:
         """Where the files go."""
-        return LocalFolder(Path(self.output))
+        return open_storage(self.output)
 
     def open_log(self, run_id: str) -> ExportLog:
-        """export.log, beside the files."""
-        return ExportLog(Path(self.output) / LOG_FILE, run_id, progress_rows=self.progress_rows)
+        """The run's export.log."""
+        return ExportLog(self.storage().log_path, run_id, progress_rows=self.progress_rows)
 
     def preflight(self) -> Preflight | None:
         """What the run's executor found before the first row; None without an executor of ours."""
-        if self._preflight is None and self._held is not None:
-            with self.storage().open(_PREFLIGHT_FILE, self._held.run_id) as file:
+        if self._preflight is None and (staging := self._held_staging()):
+            with staging.open(_PREFLIGHT_FILE) as file:
                 self._preflight = Preflight.model_validate_json(file.read())
         return self._preflight
 
@@ -108,9 +108,10 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
             storage = self.storage()
             if self._held is None:
                 storage.prepare()
-            entry = self._write(context, obj, storage)
+            staging = storage.staging(context.run_id)
+            entry = self._write(context, obj, staging)
             if self._held is None:
-                self._publish(context.run_id, obj, storage)
+                self._publish(obj, staging)
         metadata = materialization_metadata(entry, uri=storage.uri(entry.file))
         if drift := self._describe_drift(entry):
             metadata["drift"] = drift
@@ -121,15 +122,13 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
         name = context.asset_key.path[-1]
         with failures():
             found = self.find_entry(name)
-        return TableRows(self.storage(), name, found.entry, found.run_id)
+        return TableRows(found.files, found.entry)
 
     def find_entry(self, name: str) -> FoundEntry:
         """What is said of the table: of what this run staged, else of what is published. Raises ExportFault."""
-        storage = self.storage()
-        staged_entry = f"{name}{ENTRY_SUFFIX}"
-        if self._held and staged_entry in storage.staged_files(self._held.run_id):
-            with storage.open(staged_entry, self._held.run_id) as file:
-                return FoundEntry(_parse_entry(file.read(), staged_entry), self._held.run_id)
+        staging, storage = self._held_staging(), self.storage()
+        if staging and (staged := read_staged_entries(staging, {name})):
+            return FoundEntry(staged[name], staging)
         published = read_metadata(storage)
         if published is None or name not in published.tables:
             raise ExportFault(
@@ -137,18 +136,16 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
                 hint="materialize the asset first; a run whose checks fail publishes nothing of that table.",
                 path=storage.location,
             )
-        return FoundEntry(published.tables[name], None)
+        return FoundEntry(published.tables[name], storage)
 
     def staged_entries(self) -> dict[str, TableEntry]:
         """What the run has written so far, by asset name."""
-        if self._held is None:
-            return {}
-        storage, entries = self.storage(), {}
-        for file in storage.staged_files(self._held.run_id):
-            if file.endswith(ENTRY_SUFFIX):
-                with storage.open(file, self._held.run_id) as opened:
-                    entries[file.removesuffix(ENTRY_SUFFIX)] = _parse_entry(opened.read(), file)
-        return entries
+        staging = self._held_staging()
+        return read_staged_entries(staging) if staging else {}
+
+    def _held_staging(self) -> Staging | None:
+        """What an executor of ours will publish; None without one."""
+        return self.storage().staging(self._held.run_id) if self._held else None
 
     def _describe_drift(self, entry: TableEntry) -> str:
         """What of this table had changed since the definitions were loaded."""
@@ -158,7 +155,7 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
         return "\n".join(c.describe() for c in changes if c.relation == key)
 
     def _write(
-        self, context: dg.OutputContext, export: TableExport, storage: Storage
+        self, context: dg.OutputContext, export: TableExport, staging: Staging
     ) -> TableEntry:
         table = export.stream.table
         progress = _Progress(context, table.name)
@@ -169,18 +166,15 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
                 log.progress(table.name, row_count, byte_count)
                 progress.report(row_count, byte_count)
 
-            entry = write_table(
-                export.stream, storage, run_id=context.run_id, on_progress=on_progress
-            )
+            entry = write_table(export.stream, staging, on_progress=on_progress)
             log.table_written(
                 table.name, entry.row_count, entry.byte_count, strategy=entry.strategy
             )
         return entry
 
-    def _publish(self, run_id: str, export: TableExport, storage: Storage) -> None:
+    def _publish(self, export: TableExport, staging: Staging) -> None:
         publish_run(
-            storage,
-            run_id=run_id,
+            staging,
             source=export.source,
             server=export.server,
             session=export.session,
@@ -202,14 +196,3 @@ class _Progress:
         if now - self._said_at >= _SECONDS_BETWEEN_EVENTS:
             self._said_at = now
             self._context.log.info(f"{self._name}: {row_count} rows, {byte_count} bytes so far")
-
-
-def _parse_entry(data: bytes, path: str) -> TableEntry:
-    try:
-        return TableEntry.model_validate_json(data)
-    except ValidationError:
-        raise ExportFault(
-            f'staged "{path}" is not an entry of this program',
-            hint="materialize the asset again.",
-            path=path,
-        ) from None

@@ -6,15 +6,16 @@ is stored and shown.
 """
 
 # No `from __future__ import annotations` here: Dagster compares a context's annotation with the class itself.
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from supa_assets.errors import SettingsError
+from supa_assets.files.open import open_storage
+from supa_assets.files.publish import require_metadata
 from supa_assets.orchestration.failures import failures
-from supa_assets.restore.export_files import open_folder, select_entries
+from supa_assets.restore.export_files import select_entries
 from supa_assets.restore.progress import ProgressLines
 from supa_assets.restore.restore import RestoreResult, restore_export
 from supa_assets.restore.target import find_target
@@ -87,10 +88,8 @@ def _restore(config: RestoreConfig, settings: Settings, log: dg.DagsterLogManage
             "into_source writes into the database that the export came from",
             hint="set confirm_into_source as well if that is what you mean.",
         )
-    storage, metadata = open_folder(
-        Path(config.folder) if config.folder else settings.places.output
-    )
-    entries = select_entries(metadata, config.tables)
+    storage = open_storage(config.folder or settings.places.output)
+    entries = select_entries(require_metadata(storage), config.tables)
     lines = ProgressLines(entries, log.info, interval_s=_LINE_INTERVAL_S)
     return restore_export(
         storage,

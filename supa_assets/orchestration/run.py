@@ -22,8 +22,8 @@ from dagster._core.events import RunFailureReason
 
 from supa_assets.errors import SettingsError
 from supa_assets.export.known_plan import read_or_recall_plan
-from supa_assets.files.local_folder import LocalFolder
 from supa_assets.files.metadata import TableEntry
+from supa_assets.files.open import open_storage
 from supa_assets.files.publish import read_metadata
 from supa_assets.naming import CHECK_SUFFIX
 from supa_assets.orchestration.build import build_definitions
@@ -225,7 +225,7 @@ def _read_result(
 
 
 def _published_entries(settings: Settings, run_id: str) -> dict[str, TableEntry]:
-    published = read_metadata(LocalFolder(settings.places.output))
+    published = read_metadata(open_storage(settings.places.output))
     tables = published.tables if published else {}
     return {name: entry for name, entry in tables.items() if entry.run_id == run_id}
 

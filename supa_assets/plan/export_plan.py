@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from supa_assets.files.import_order import ImportOrder, Reference, find_import_order
+from supa_assets.files.import_order import (
+    ImportOrder,
+    Reference,
+    find_import_order,
+    name_references,
+)
+from supa_assets.files.layout import ARRAY
 from supa_assets.files.metadata import (
     BrokenReference,
     ColumnEntry,
@@ -14,7 +20,7 @@ from supa_assets.files.metadata import (
     ServerEntry,
     SourceEntry,
 )
-from supa_assets.naming import Relation, assign_asset_names, file_name
+from supa_assets.naming import Relation, assign_asset_names
 from supa_assets.plan.encoding import encode_type, holds_raw_json
 from supa_assets.plan.probes import find_probes
 from supa_assets.plan.row_shape import RowShape, ShapedColumn
@@ -81,42 +87,30 @@ def plan_export(catalog: Catalog, choice: Choice) -> ExportPlan:
     """Turn the catalogue into a plan; the same catalogue and choice give the same plan."""
     # Tables that a pattern excludes have names, too: another's must not change with it.
     names = assign_asset_names(table.relation for table in catalog.tables)
-    selected = [table for table in catalog.tables if choice.excluding(table.relation) is None]
-    names = {relation: names[relation] for relation in (table.relation for table in selected)}
-    order = find_import_order(
-        {names[table.relation]: _known_references(table.references, names) for table in selected}
-    )
-    tables = {names[table.relation]: table for table in selected}
+    tables = {
+        names[table.relation]: table
+        for table in catalog.tables
+        if choice.excluding(table.relation) is None
+    }
+    references = name_references(tables)
+    order = find_import_order(references)
     return ExportPlan(
         source=catalog.source,
         server=catalog.server,
         read_at=catalog.read_at,
         tables=[
             _plan_table(
-                name, tables[name], catalog=catalog, choice=choice, names=names, order=order
+                name,
+                tables[name],
+                catalog=catalog,
+                choice=choice,
+                level=level,
+                depends_on=_dependencies(name, references[name], tables=tables, order=order),
             )
-            for name in order.levels
+            for name, level in order.levels.items()
         ],
-        broken_references=[
-            BrokenReference(
-                table=broken.table,
-                constraint=broken.reference.constraint,
-                references=broken.reference.target,
-                reason=broken.reason,
-            )
-            for broken in order.broken
-        ],
+        broken_references=[BrokenReference.of(broken) for broken in order.broken],
     )
-
-
-def _known_references(
-    references: Iterable[ReferenceEntry], names: Mapping[Relation, str]
-) -> list[Reference]:
-    return [
-        Reference(reference.constraint, names[reference.relation])
-        for reference in references
-        if reference.relation in names
-    ]
 
 
 def _plan_table(
@@ -125,8 +119,8 @@ def _plan_table(
     *,
     catalog: Catalog,
     choice: Choice,
-    names: Mapping[Relation, str],
-    order: ImportOrder,
+    level: int,
+    depends_on: list[str],
 ) -> PlannedTable:
     kept, omitted = _select_columns(table, choice)
     forms = choice.forms(table.relation)
@@ -135,9 +129,9 @@ def _plan_table(
     is_ordered = has_key and forms.order == "primary_key"
     return PlannedTable(
         name=name,
-        file=file_name(name),
-        level=order.levels[name],
-        depends_on=_dependencies(name, table, names=names, order=order),
+        file=ARRAY.file_name(name),
+        level=level,
+        depends_on=depends_on,
         rows=RowShape(
             relation=table.relation,
             is_partitioned=table.is_partitioned,
@@ -188,16 +182,19 @@ def _shape_column(column: Column, catalog: Catalog, forms: ValueForms) -> Shaped
 
 
 def _dependencies(
-    name: str, table: Table, *, names: Mapping[Relation, str], order: ImportOrder
+    name: str,
+    references: Sequence[Reference],
+    *,
+    tables: Mapping[str, Table],
+    order: ImportOrder,
 ) -> list[str]:
     """Asset dependencies: none on `auth`, so that a role without access to it still exports the rest."""
     broken = {broken.reference for broken in order.broken if broken.table == name}
     return sorted(
         {
-            names[reference.relation]
-            for reference in table.references
-            if reference.relation in names
-            and reference.schema_name != "auth"
-            and Reference(reference.constraint, names[reference.relation]) not in broken
+            reference.referenced
+            for reference in references
+            if reference not in broken
+            and tables[reference.referenced].relation.schema_name != "auth"
         }
     )

@@ -154,8 +154,8 @@ class _Creator:
                 _execute(self._connection, _compose_sequence(sequence))
                 self._creation.created.append(f'sequence "{sequence.relation}"')
         self._create_in_some_order(types)
-        for name, entry in self._missing.items():
-            self._set_defaults(name, entry)
+        for entry in self._missing.values():
+            self._set_defaults(entry)
         for sequence in sequences:
             self._give_owner(sequence)
 
@@ -221,8 +221,8 @@ class _Creator:
             f'type "{type_.relation}"': partial(self._create_type, type_) for type_ in types
         }
         pending |= {
-            f'table "{entry.relation}"': partial(self._create_table, name, entry)
-            for name, entry in self._missing.items()
+            f'table "{entry.relation}"': partial(self._create_table, entry)
+            for entry in self._missing.values()
         }
         while pending:
             failed: dict[str, psycopg.Error] = {}
@@ -248,8 +248,8 @@ class _Creator:
             )
         _execute(self._connection, _compose_type(type_))
 
-    def _create_table(self, name: str, entry: TableEntry) -> None:
-        structure = self._structure.tables.get(name, TableStructure())
+    def _create_table(self, entry: TableEntry) -> None:
+        structure = self._structure.tables.get(entry.name, TableStructure())
         relation = str(entry.relation)
         try:
             _execute(self._connection, self._compose_table(entry, structure))
@@ -262,7 +262,7 @@ class _Creator:
             self._creation.notes.append(
                 f'"{relation}", partitioned by {structure.partition_key}, was created as an ordinary table'
             )
-        self._creation.tables[name] = entry
+        self._creation.tables[entry.name] = entry
 
     def _compose_table(
         self, entry: TableEntry, structure: TableStructure, *, generates: bool = True
@@ -307,9 +307,9 @@ class _Creator:
                     name = sql.Identifier(*sequence.relation)
                     yield sql.SQL("(SEQUENCE NAME {} {})").format(name, _sequence_options(sequence))
 
-    def _set_defaults(self, name: str, entry: TableEntry) -> None:
+    def _set_defaults(self, entry: TableEntry) -> None:
         columns = {column.name for column in entry.columns if not column.identity}
-        for detail in self._structure.tables.get(name, TableStructure()).columns:
+        for detail in self._structure.tables.get(entry.name, TableStructure()).columns:
             if detail.default is None or detail.name not in columns:
                 continue
             statement = sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}").format(

@@ -17,7 +17,7 @@ from psycopg.pq import Format
 
 from supa_assets.errors import TargetError
 from supa_assets.files.metadata import ColumnEntry, TableEntry
-from supa_assets.files.storage import Storage
+from supa_assets.files.storage import Files
 from supa_assets.plan.encoding import is_built_in
 from supa_assets.restore.export_files import Batch, read_batches
 from supa_assets.restore.target import Target, TargetDatabase, TargetTable, explain_write_error
@@ -43,8 +43,7 @@ class _JsonArrayDumper(Dumper):
 def load_table(
     connection: psycopg.Connection[Any],
     database: TargetDatabase,
-    storage: Storage,
-    name: str,
+    files: Files,
     entry: TableEntry,
     target: Target,
     *,
@@ -52,11 +51,11 @@ def load_table(
     on_batch: OnBatch,
 ) -> int:
     """Insert every row of the file; gives their number. `late_columns` are NULL for now."""
-    table = target.tables[name]
+    table = target.tables[entry.name]
     columns = _restored_columns(table, entry)
     query = _compose_insert(table, columns, target, late_columns)
     row_count = 0
-    for batch in read_batches(storage, entry):
+    for batch in read_batches(files, entry):
         found = _execute(connection, database, table, query, batch, has_columns=bool(columns))
         if found != len(batch.lines):
             raise TargetError(
@@ -75,15 +74,14 @@ def load_table(
 def fill_in(
     connection: psycopg.Connection[Any],
     database: TargetDatabase,
-    storage: Storage,
-    name: str,
+    files: Files,
     entry: TableEntry,
     target: Target,
     *,
     late_columns: Sequence[str],
 ) -> None:
     """The second pass: what was NULL for now, by primary key."""
-    table = target.tables[name]
+    table = target.tables[entry.name]
     by_name = {column.name: column for column in entry.columns}
     keys = [by_name[name] for name in entry.primary_key]
     late = [by_name[name] for name in late_columns]
@@ -103,7 +101,7 @@ def fill_in(
             sql.SQL("t.{name} = n.{name}").format(name=sql.Identifier(c.name)) for c in keys
         ),
     )
-    for batch in read_batches(storage, entry):
+    for batch in read_batches(files, entry):
         _execute(connection, database, table, query, batch, has_columns=True)
 
 

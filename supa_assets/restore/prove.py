@@ -27,10 +27,11 @@ from supa_assets.files.metadata import (
     SourceEntry,
     TableEntry,
 )
-from supa_assets.files.storage import Storage
+from supa_assets.files.publish import require_metadata
+from supa_assets.files.storage import Files, Storage
 from supa_assets.files.verify import verify_export
 from supa_assets.plan.row_shape import RowShape
-from supa_assets.restore.export_files import open_export, read_batches, select_entries
+from supa_assets.restore.export_files import read_batches, select_entries
 from supa_assets.restore.foreign_keys import CheckedKey, check_foreign_keys
 from supa_assets.restore.row_shapes import list_shapes
 from supa_assets.restore.sequences import match_sequences
@@ -144,7 +145,7 @@ def prove_export(
     on_table: OnTable = lambda _: None,
 ) -> Proof:
     """Compare source, files and target, if any. Raises where it can't look, never for what it finds."""
-    metadata = open_export(storage)
+    metadata = require_metadata(storage)
     entries = select_entries(metadata, named)
     with storage.open(METADATA_FILE) as file:
         sha256 = hashlib.sha256(file.read()).hexdigest()
@@ -163,9 +164,9 @@ def prove_export(
             fault.message for fault in verify_export(storage, full=not _has_checksums(entries))
         ],
     )
-    for name, entry in entries.items():
-        on_table(name)
-        proof.tables.append(_read_file(storage, name, entry))
+    for entry in entries.values():
+        on_table(entry.name)
+        proof.tables.append(_read_file(storage, entry))
     if database is not None:
         with database.open(writes=False) as connection:
             try:
@@ -184,10 +185,10 @@ def _has_checksums(entries: Mapping[str, TableEntry]) -> bool:
     )
 
 
-def _read_file(storage: Storage, name: str, entry: TableEntry) -> TableProof:
+def _read_file(files: Files, entry: TableEntry) -> TableProof:
     """The file's own count and sum; a file that can't be read to its end is among the faults already."""
     proof = TableProof(
-        name=name,
+        name=entry.name,
         relation=str(entry.relation),
         source_row_count=entry.source_row_count,
     )
@@ -195,7 +196,7 @@ def _read_file(storage: Storage, name: str, entry: TableEntry) -> TableProof:
         proof.source_checksum = entry.checksum.value
     lines = LineSum()
     try:
-        for batch in read_batches(storage, entry):
+        for batch in read_batches(files, entry):
             lines.add(batch.lines)
     except ExportFault:
         proof.differences.append(f'the file of "{proof.relation}" is not the one that was written')

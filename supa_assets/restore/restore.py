@@ -18,9 +18,10 @@ from psycopg import errors, sql
 
 from supa_assets.errors import SettingsError, TargetError
 from supa_assets.files.metadata import ExportMetadata, SourceEntry, TableEntry
+from supa_assets.files.publish import require_metadata
 from supa_assets.files.storage import Storage
 from supa_assets.restore.create import create_missing
-from supa_assets.restore.export_files import open_export, refuse_faults, select_entries
+from supa_assets.restore.export_files import refuse_faults, select_entries
 from supa_assets.restore.foreign_keys import CheckedKey, check_foreign_keys
 from supa_assets.restore.load import fill_in, load_table
 from supa_assets.restore.problems import find_problems, refuse_problems
@@ -96,7 +97,7 @@ def restore_export(
     Raises ExportFault, naming every fault of the files, and TargetError, naming every problem of the target, before
     anything is written; whatever fails later rolls all back.
     """
-    metadata = open_export(storage)
+    metadata = require_metadata(storage)
     entries = select_entries(metadata, named)
     refuse_faults(storage)
     with database.open(writes=True) as connection:
@@ -155,7 +156,7 @@ class _Restore:
         problems = list(find_problems(self._connection, self._metadata, self._entries, target))
         refuse_problems([*problems, *way.problems, *sequences.problems])
         notes += [*self._notes_on_export(), *way.notes, *sequences.notes]
-        tables = [_describe(name, entry, 0.0) for name, entry in self._entries.items()]
+        tables = [_describe(entry, 0.0) for entry in self._entries.values()]
         keys: list[CheckedKey] = []
         if not is_dry_run:
             tables = self._load(target, way)
@@ -209,15 +210,15 @@ class _Restore:
     def _load(self, target: Target, way: Way) -> list[RestoredTable]:
         way.prepare(self._connection)
         loaded = []
-        for name, entry in self._entries.items():
+        for entry in self._entries.values():
             started = time.monotonic()
             row_count = load_table(
-                self._connection, self._database, self._storage, name, entry, target,
-                late_columns=way.second_pass.get(name, ()),
-                on_batch=partial(self._on_progress, name),
+                self._connection, self._database, self._storage, entry, target,
+                late_columns=way.second_pass.get(entry.name, ()),
+                on_batch=partial(self._on_progress, entry.name),
             )  # fmt: skip
             if not entry.row_count:
-                self._on_progress(name, 0, entry.byte_count)
+                self._on_progress(entry.name, 0, entry.byte_count)
             if row_count != entry.row_count:
                 raise TargetError(
                     f'row count of "{entry.relation}" differs: metadata.json says {entry.row_count},'
@@ -226,10 +227,10 @@ class _Restore:
                     expected=entry.row_count,
                     found=row_count,
                 )
-            loaded.append(_describe(name, entry, time.monotonic() - started))
+            loaded.append(_describe(entry, time.monotonic() - started))
         for name, late_columns in way.second_pass.items():
             fill_in(
-                self._connection, self._database, self._storage, name, self._entries[name], target,
+                self._connection, self._database, self._storage, self._entries[name], target,
                 late_columns=late_columns,
             )  # fmt: skip
         way.finish(self._connection)
@@ -254,9 +255,9 @@ class _Restore:
         return checked
 
 
-def _describe(name: str, entry: TableEntry, duration_s: float) -> RestoredTable:
+def _describe(entry: TableEntry, duration_s: float) -> RestoredTable:
     return RestoredTable(
-        name=name,
+        name=entry.name,
         relation=str(entry.relation),
         row_count=entry.row_count,
         byte_count=entry.byte_count,

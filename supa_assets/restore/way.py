@@ -78,7 +78,7 @@ def choose_way(
             )
     if not way.is_replica:
         for name, key in _keys_out_of_order(entries, target):
-            _choose_for_key(way, name, target.tables[name], key, entries[name])
+            _choose_for_key(way, target.tables[name], key, entries[name])
     return way
 
 
@@ -112,17 +112,15 @@ def _keys_out_of_order(
                 yield name, key
 
 
-def _choose_for_key(
-    way: Way, name: str, table: TargetTable, key: ForeignKey, entry: TableEntry
-) -> None:
+def _choose_for_key(way: Way, table: TargetTable, key: ForeignKey, entry: TableEntry) -> None:
     if table.is_owner:
         way.deferred.append((table, key))
         return
     late = _columns_to_fill_later(table, key.columns, entry.primary_key)
     has_key = bool(entry.primary_key) and set(entry.primary_key) <= {c.name for c in entry.columns}
     if late and has_key and table.has_update:
-        way.second_pass.setdefault(name, [])
-        way.second_pass[name] += [c for c in late if c not in way.second_pass[name]]
+        columns = way.second_pass.setdefault(entry.name, [])
+        columns += [column for column in late if column not in columns]
         way.notes.append(
             f'"{table.relation}" is loaded in two passes for its foreign key "{key.name}"; an UPDATE fills in'
             f" {', '.join(late)}"

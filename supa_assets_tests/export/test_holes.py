@@ -25,6 +25,7 @@ def entry(*columns: ColumnEntry, table: str = "notes") -> TableEntry:
     return TableEntry(
         schema_name="public",
         table=table,
+        name=table,
         file=f"{table}.json",
         row_count=2,
         source_row_count=2,

@@ -51,7 +51,7 @@ def test_the_entry_tells_the_files_rows_bytes_and_digest(
 ) -> None:
     tmp_path = tmp_path_factory.mktemp("out")
     stream = GivenChunks(plan_table("orders"), to_chunks(rows, chunk_row_count), len(rows))
-    entry = write_table(stream, new_folder(tmp_path), run_id="run", on_progress=lambda *_: None)
+    entry = write_table(stream, new_folder(tmp_path).staging("run"), on_progress=lambda *_: None)
     data = staged_bytes(tmp_path)
     assert json.loads(data) == rows
     assert entry.row_count == entry.source_row_count == len(rows)
@@ -64,7 +64,9 @@ def test_progress_is_told_after_each_chunk(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     stream = GivenChunks(plan_table("orders"), [Chunk(b"{}", 1), Chunk(b"{},\n{}", 2)], 3)
     write_table(
-        stream, new_folder(tmp_path), run_id="run", on_progress=lambda *counts: told.append(counts)
+        stream,
+        new_folder(tmp_path).staging("run"),
+        on_progress=lambda *counts: told.append(counts),
     )
     assert told == [(1, len("[\n{}")), (3, len("[\n{},\n{},\n{}"))]
 
@@ -73,12 +75,12 @@ def test_another_row_count_than_the_sources_is_a_fault_and_stages_nothing(tmp_pa
     storage = new_folder(tmp_path)
     stream = GivenChunks(plan_table("orders"), to_chunks(some_rows(40)), 41)
     with pytest.raises(ExportFault) as caught:
-        write_table(stream, storage, run_id="run", on_progress=lambda *_: None)
+        write_table(stream, storage.staging("run"), on_progress=lambda *_: None)
     assert caught.value.message == (
         'row count of "public.orders" differs: the source\'s count(*) says 41, the stream held 40'
     )
     assert (caught.value.expected, caught.value.found) == (41, 40)
-    assert storage.staged_files("run") == []
+    assert storage.staging("run").files() == []
 
 
 def test_a_stream_that_breaks_stages_nothing(tmp_path: Path) -> None:
@@ -91,11 +93,10 @@ def test_a_stream_that_breaks_stages_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConnectionResetError):
         write_table(
             GivenChunks(plan_table("orders"), broken(), 2),
-            storage,
-            run_id="run",
+            storage.staging("run"),
             on_progress=lambda *_: None,
         )
-    assert storage.staged_files("run") == []
+    assert storage.staging("run").files() == []
 
 
 def test_a_second_attempt_replaces_the_first(tmp_path: Path) -> None:

@@ -17,11 +17,10 @@ Schema = dict[str, list[Reference]]
 def schemas(draw: st.DrawFn) -> Schema:
     """Up to 12 tables with any references between them: chains, cycles, doubles, and some to tables elsewhere."""
     tables = draw(st.lists(st.text("abcde", min_size=1, max_size=3), max_size=12, unique=True))
-    targets = st.sampled_from([*tables, "elsewhere"]) if tables else st.just("elsewhere")
+    names = st.sampled_from([*tables, "elsewhere"]) if tables else st.just("elsewhere")
     return {
         table: [
-            Reference(f"fk_{n}", target)
-            for n, target in enumerate(draw(st.lists(targets, max_size=5)))
+            Reference(f"fk_{n}", name) for n, name in enumerate(draw(st.lists(names, max_size=5)))
         ]
         for table in tables
     }
@@ -40,13 +39,13 @@ def test_parents_come_before_children_but_for_broken_references(schema: Schema) 
         (table, reference)
         for table, references in schema.items()
         for reference in references
-        if reference.target in schema
+        if reference.referenced in schema
     ) - Counter((broken.table, broken.reference) for broken in order.broken)
     for table, reference in honoured:
-        assert place[reference.target] < place[table]
-        assert order.levels[reference.target] < order.levels[table]
+        assert place[reference.referenced] < place[table]
+        assert order.levels[reference.referenced] < order.levels[table]
     for table, level in order.levels.items():
-        parents = [reference.target for child, reference in honoured if child == table]
+        parents = [reference.referenced for child, reference in honoured if child == table]
         assert level == max((order.levels[parent] + 1 for parent in parents), default=0)
 
 
@@ -56,12 +55,14 @@ def test_only_what_closes_a_circle_is_broken(schema: Schema) -> None:
     order = find_import_order(schema)
     broken = {(b.table, b.reference) for b in order.broken}
     parents = {
-        table: {r.target for r in references if r.target in schema and (table, r) not in broken}
+        table: {
+            r.referenced for r in references if r.referenced in schema and (table, r) not in broken
+        }
         for table, references in schema.items()
     }
     for entry in order.broken:
-        assert (entry.reason == "self") == (entry.table == entry.reference.target)
-        seen, pending = set[str](), [entry.reference.target]
+        assert (entry.reason == "self") == (entry.table == entry.reference.referenced)
+        seen, pending = set[str](), [entry.reference.referenced]
         while pending:
             table = pending.pop()
             seen.add(table)

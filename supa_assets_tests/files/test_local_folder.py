@@ -165,7 +165,7 @@ def test_a_full_disk_while_writing_leaves_the_earlier_export_intact(small_disk: 
         stage(storage, "new", "orders", some_rows(100_000))
     assert "What was exported earlier is intact" in str(caught.value)
     assert read_files(small_disk) == before
-    assert storage.staged_files("new") == []
+    assert storage.staging("new").files() == []
     assert not list((small_disk / INTERNAL_FOLDER / "new").iterdir()), "the temp file was left"
 
 
@@ -176,7 +176,7 @@ def test_a_full_disk_while_publishing_leaves_the_earlier_export_intact(small_dis
     before = read_files(small_disk)
     fill(small_disk)
     with pytest.raises(OutputError, match="no space left"):
-        storage.publish("new", lambda _: Publication(bytes(8192), ["orders.json"]))
+        storage.staging("new").publish(lambda _: Publication(bytes(8192), ["orders.json"]))
     (small_disk / ".filler").unlink()
     storage.recover()
     assert read_files(small_disk) == before
@@ -197,70 +197,20 @@ def test_a_file_size_limit_while_writing_leaves_the_earlier_export_intact(tmp_pa
 
     assert run_forked(write_too_much) == 0
     assert read_files(tmp_path) == before
-    assert storage.staged_files("new") == []
+    assert storage.staging("new").files() == []
     assert not list((tmp_path / INTERNAL_FOLDER / "new").iterdir()), "the temp file was left"
 
 
-# Stage
+# Stage and run: what any storage keeps to is in test_storages.py
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_what_is_not_written_to_its_end_is_not_staged(
-    tmp_path: Path, error: type[BaseException]
-) -> None:
+def test_no_unfinished_file_is_left_by_an_error(tmp_path: Path, error: type[BaseException]) -> None:
     storage = new_folder(tmp_path)
-    with suppress(error), storage.stage("run", "orders.json") as file:
+    with suppress(error), storage.staging("run").write("orders.json") as file:
         file.write(b"[\n{")
         raise error
-    assert storage.staged_files("run") == []
     assert not list((tmp_path / INTERNAL_FOLDER / "run").iterdir())
-
-
-def test_an_error_of_the_stream_passes_as_it_is(tmp_path: Path) -> None:
-    error = OSError("the stream's own")
-    with (
-        pytest.raises(OSError, match="the stream's own") as caught,
-        new_folder(tmp_path).stage("run", "orders.json"),
-    ):
-        raise error
-    assert caught.value is error
-
-
-@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "../x", "/etc/passwd", "a\\b"])
-def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
-    storage = new_folder(tmp_path)
-    for use in (
-        lambda: storage.open(name),
-        lambda: storage.open(name, "run"),
-        lambda: storage.open("orders.json", name),
-        lambda: storage.byte_count(name),
-        lambda: storage.uri(name),
-        lambda: storage.stage("run", name).__enter__(),
-        lambda: storage.stage(name, "orders.json").__enter__(),
-        lambda: storage.publish("run", lambda _: Publication(b"{}", [name])),
-        lambda: storage.publish("run", lambda _: Publication(b"{}", [], [name])),
-    ):
-        with pytest.raises(ExportFault, match="not a safe name"):
-            use()
-
-
-def test_a_staged_file_is_read_before_the_published_one(tmp_path: Path) -> None:
-    storage = new_folder(tmp_path)
-    export(storage, "old", {"orders": some_rows(1)})
-    stage(storage, "new", "orders", some_rows(2))
-    sizes = [storage.byte_count("orders.json", run) for run in (None, "new", "other")]
-    with storage.open("orders.json", "new") as file:
-        assert len(file.read()) == sizes[1]
-    assert sizes[0] == sizes[2] < sizes[1]
-    assert storage.staged_files("new") == ["orders.entry.json", "orders.json"]
-
-
-def test_a_missing_file_is_an_export_fault(tmp_path: Path) -> None:
-    storage = new_folder(tmp_path)
-    with pytest.raises(ExportFault, match=r'"orders\.json" is missing'):
-        storage.open("orders.json")
-    with pytest.raises(ExportFault, match=r'"orders\.json" is missing'):
-        storage.byte_count("orders.json", "run")
 
 
 def test_the_uri_names_the_published_place(tmp_path: Path) -> None:
@@ -268,37 +218,27 @@ def test_the_uri_names_the_published_place(tmp_path: Path) -> None:
     assert uri == f"file://{tmp_path}/a%20folder/orders.json"
 
 
-# Runs
+def test_the_log_lies_beside_the_files(tmp_path: Path) -> None:
+    assert LocalFolder(tmp_path).log_path == tmp_path / "export.log"
 
 
-def test_what_a_dead_run_staged_is_removed_by_the_next(tmp_path: Path) -> None:
+def test_the_folder_of_a_dead_run_is_removed_by_the_next(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
 
     def die() -> None:
-        with storage.hold_run("dead"):
+        with storage.staging("dead").hold():
             stage(storage, "dead", "orders", some_rows(1))
             os.kill(os.getpid(), signal.SIGKILL)
 
     assert run_forked(die) == -signal.SIGKILL
-    assert storage.staged_files("dead") != []
+    assert (tmp_path / INTERNAL_FOLDER / "dead").exists()
     storage.prepare()
     assert not (tmp_path / INTERNAL_FOLDER / "dead").exists()
 
 
-def test_what_a_living_run_staged_is_kept(tmp_path: Path) -> None:
+def test_the_folder_of_a_run_that_published_twice_is_removed(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
-    with storage.hold_run("alive"), storage.hold_run("alive"):
-        stage(storage, "alive", "orders", some_rows(1))
-        storage.prepare()
-        assert run_forked(storage.prepare) == 0
-        assert "orders.json" in storage.staged_files("alive")
-    storage.prepare()
-    assert storage.staged_files("alive") == []
-
-
-def test_a_run_can_go_on_staging_after_it_published(tmp_path: Path) -> None:
-    storage = new_folder(tmp_path)
-    with storage.hold_run("run"):
+    with storage.staging("run").hold():
         export(storage, "run", {"orders": some_rows(1)})
         stage(storage, "run", "users", some_rows(1))
         storage.prepare()
@@ -307,14 +247,14 @@ def test_a_run_can_go_on_staging_after_it_published(tmp_path: Path) -> None:
     assert not (tmp_path / INTERNAL_FOLDER / "run").exists()
 
 
-def test_discarding_removes_what_was_staged_and_nothing_else(tmp_path: Path) -> None:
+def test_discarding_leaves_the_published_files_byte_for_byte(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
     export(storage, "old", {"orders": some_rows(1)})
     before = read_files(tmp_path)
     stage(storage, "new", "orders", some_rows(2))
-    storage.discard("new")
-    storage.discard("never staged")
-    assert storage.staged_files("new") == []
+    storage.staging("new").discard()
+    storage.staging("never staged").discard()
+    assert storage.staging("new").files() == []
     assert read_files(tmp_path) == before
 
 

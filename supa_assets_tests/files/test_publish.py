@@ -9,7 +9,8 @@ import pytest
 from supa_assets.errors import ExportFault, OutputError
 from supa_assets.files.local_folder import LocalFolder
 from supa_assets.files.metadata import METADATA_FILE, ExportMetadata
-from supa_assets.files.publish import check_target, publish_run, read_metadata
+from supa_assets.files.publish import publish_run, read_metadata, refuse_other_export
+from supa_assets.files.staged_entries import read_staged_entries
 from supa_assets.files.verify import verify_export
 from supa_assets_tests.support.exports import (
     SERVER,
@@ -131,13 +132,37 @@ def test_fields_of_a_newer_minor_version_are_kept(tmp_path: Path) -> None:
     assert document["tables"]["users"]["fromTheFuture"] == 2
 
 
+def test_an_entry_knows_its_asset_name_which_only_the_key_tells(tmp_path: Path) -> None:
+    storage = new_folder(tmp_path)
+    given = stage(storage, "run", plan_table("Users__0badcafe", table="Users"), [])
+    assert given.name == "Users__0badcafe"
+    assert read_staged_entries(storage.staging("run")) == {"Users__0badcafe": given}
+    publish(storage, "run")
+    metadata = read_metadata(storage)
+    assert metadata is not None
+    assert metadata.tables == {"Users__0badcafe": given}
+    document = json.loads((tmp_path / METADATA_FILE).read_bytes())
+    assert "name" not in document["tables"]["Users__0badcafe"]
+    assert metadata.to_json() == (tmp_path / METADATA_FILE).read_bytes()
+
+
+def test_of_what_a_run_staged_single_entries_can_be_read(tmp_path: Path) -> None:
+    storage = new_folder(tmp_path)
+    stage(storage, "run", "good", some_rows(1))
+    stage(storage, "run", "bad", some_rows(1))
+    edit(tmp_path / ".supa-assets" / "run" / "bad.entry.json", lambda _: b"[]")
+    staging = storage.staging("run")
+    assert list(read_staged_entries(staging, {"good", "never"})) == ["good"]
+    with pytest.raises(ExportFault, match=r'staged "bad\.entry\.json" is not an entry'):
+        read_staged_entries(staging)
+
+
 def test_only_the_named_tables_of_a_run_are_published(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
     stage(storage, "run", "good", some_rows(1))
     stage(storage, "run", "bad", some_rows(1))
     metadata = publish_run(
-        storage,
-        run_id="run",
+        storage.staging("run"),
         source=SOURCE,
         server=SERVER,
         session=SESSION,
@@ -188,7 +213,7 @@ def test_a_broken_or_newer_metadata_is_never_replaced(
     (tmp_path / METADATA_FILE).write_bytes(data)
     assert_refused(storage, ExportFault, message, replaces_all=replaces_all)
     with pytest.raises(ExportFault, match=message):
-        check_target(storage, SOURCE)
+        refuse_other_export(storage, SOURCE)
 
 
 def test_two_databases_are_not_mixed_in_one_folder(tmp_path: Path) -> None:
@@ -197,7 +222,7 @@ def test_two_databases_are_not_mixed_in_one_folder(tmp_path: Path) -> None:
     message = "holds an export of .*db.example.com.*, this run reads .*db.elsewhere.com"
     assert_refused(storage, OutputError, message, source=OTHER_SOURCE)
     with pytest.raises(OutputError, match=message) as caught:
-        check_target(storage, OTHER_SOURCE)
+        refuse_other_export(storage, OTHER_SOURCE)
     assert "--output-dir" in str(caught.value)
 
 
@@ -250,7 +275,7 @@ def _export_one_after_another(folder: Path, writer: int) -> None:
     for number in range(5):
         run_id = f"run-{writer}-{number}"
         storage.prepare()
-        with storage.hold_run(run_id):
+        with storage.staging(run_id).hold():
             export(storage, run_id, {f"table_{writer}_{number}": some_rows(2), "shared": []})
 
 

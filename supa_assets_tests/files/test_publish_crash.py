@@ -120,7 +120,7 @@ def test_a_run_killed_at_any_call_while_writing_leaves_the_earlier_export(tmp_pa
         assert verify_export(storage) == []
         storage.prepare()
         assert read_files(storage.path) == files
-        assert storage.staged_files("new") == []
+        assert storage.staging("new").files() == []
         shutil.rmtree(storage.path)
         if status == 0:
             break
@@ -128,7 +128,7 @@ def test_a_run_killed_at_any_call_while_writing_leaves_the_earlier_export(tmp_pa
 
 
 def stage_held(storage: LocalFolder) -> None:
-    with storage.hold_run("new"):
+    with storage.staging("new").hold():
         stage(storage, "new", "orders", some_rows(5))
 
 
@@ -150,6 +150,6 @@ def test_the_next_run_finishes_the_interrupted_publication_when_it_prepares(stag
 
 def test_discarding_a_run_whose_publication_is_decided_keeps_the_publication(staged: Path) -> None:
     storage = LocalFolder(killed_when_decided(staged))
-    storage.discard("new")
+    storage.staging("new").discard()
     assert verify_export(storage) == []
     assert set(shas(storage)) == {"changed", "added"}

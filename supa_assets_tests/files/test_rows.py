@@ -30,19 +30,19 @@ def column(name: str, type_: str, encoding: str) -> ColumnEntry:
 
 def rows_of(tmp_path: Path, columns: list[ColumnEntry], *lines: bytes) -> TableRows:
     """The table whose file holds exactly these rows."""
-    storage = new_folder(tmp_path)
+    staging = new_folder(tmp_path).staging("run")
     stream = GivenChunks(
         plan_table("t", columns=columns), [Chunk(line, 1) for line in lines], len(lines)
     )
-    entry = write_table(stream, storage, run_id="run", on_progress=lambda *_: None)
-    return TableRows(storage, "t", entry, "run")
+    entry = write_table(stream, staging, on_progress=lambda *_: None)
+    return TableRows(staging, entry)
 
 
 @pytest.fixture
 def orders(tmp_path: Path) -> tuple[LocalFolder, TableRows]:
     storage = new_folder(tmp_path)
     entry = export(storage, "run", {"orders": some_rows(5)}).tables["orders"]
-    return storage, TableRows(storage, "orders", entry)
+    return storage, TableRows(storage, entry)
 
 
 def test_rows_can_be_read_again_and_again(orders: tuple[LocalFolder, TableRows]) -> None:
@@ -140,7 +140,7 @@ def test_a_missing_file_raises(orders: tuple[LocalFolder, TableRows]) -> None:
 def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
     entry = stage(storage, "run", "t", some_rows(100_000))
-    rows = TableRows(storage, "t", entry, "run")
+    rows = TableRows(storage.staging("run"), entry)
     tracemalloc.start()
     count = sum(1 for _ in rows)
     _, peak = tracemalloc.get_traced_memory()

@@ -132,8 +132,8 @@ def test_no_fault_shows_a_row(storage: LocalFolder) -> None:
 
 def test_the_events_row_count_is_compared(storage: LocalFolder) -> None:
     entry = export(storage, "two", {"orders": some_rows(40)}).tables["orders"]
-    assert verify_table(storage, "orders", entry, event_row_count=40) == []
-    (fault,) = verify_table(storage, "orders", entry, event_row_count=41)
+    assert verify_table(storage, entry, event_row_count=40) == []
+    (fault,) = verify_table(storage, entry, event_row_count=41)
     assert (fault.what, fault.expected, fault.found) == ("event row count", 41, 40)
     assert fault.message == (
         'event row count of "public.orders" differs: the materialization says 41, the file holds 40'
@@ -142,8 +142,8 @@ def test_the_events_row_count_is_compared(storage: LocalFolder) -> None:
 
 def test_a_staged_file_is_verified_before_it_is_published(storage: LocalFolder) -> None:
     entry = stage(storage, "two", "orders", some_rows(3))
-    assert verify_table(storage, "orders", entry, run_id="two") == []
-    assert verify_table(storage, "orders", entry) != []
+    assert verify_table(storage.staging("two"), entry) == []
+    assert verify_table(storage, entry) != []
 
 
 # metadata.json
@@ -232,7 +232,7 @@ def test_rows_are_counted_across_any_blocks(
     entry = stage(storage, "run", "orders", rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verify, "_BLOCK_BYTE_COUNT", block_byte_count)
-        assert verify_table(storage, "orders", entry, run_id="run") == []
+        assert verify_table(storage.staging("run"), entry) == []
 
 
 # Full
@@ -263,9 +263,9 @@ def test_a_full_verification_finds_values_that_do_not_fit_their_encoding(
     table = plan_table("t", columns=[column(encoding)])
     rows: list[dict[str, Any]] = [{"v": value} for value in fitting + misfits]
     entry = stage(storage, "run", table, rows)
-    faults = verify_table(storage, "t", entry, run_id="run", full=True)
+    faults = verify_table(storage.staging("run"), entry, full=True)
     assert [fault.found for fault in faults] == ([len(misfits)] if misfits else [])
-    assert verify_table(storage, "t", entry, run_id="run") == []
+    assert verify_table(storage.staging("run"), entry) == []
 
 
 def test_a_full_verification_finds_other_and_reordered_keys(tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_a_full_verification_finds_other_and_reordered_keys(tmp_path: Path) -> N
         {"id": 1, "name": "", "x": 1},
     ]
     entry = stage(storage, "run", "t", rows)
-    (fault,) = verify_table(storage, "t", entry, run_id="run", full=True)
+    (fault,) = verify_table(storage.staging("run"), entry, full=True)
     assert (fault.what, fault.expected, fault.found) == ("rows", ["id", "name"], 3)
 
 
@@ -288,6 +288,6 @@ def test_a_full_verification_finds_what_is_not_json(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
     chunks = [*to_chunks(some_rows(2)), Chunk(b'{"id": 2, "name": "x}', 1)]
     stream = GivenChunks(plan_table("t"), chunks, 3)
-    entry = write_table(stream, storage, run_id="run", on_progress=lambda *_: None)
-    faults = verify_table(storage, "t", entry, run_id="run", full=True)
+    entry = write_table(stream, storage.staging("run"), on_progress=lambda *_: None)
+    faults = verify_table(storage.staging("run"), entry, full=True)
     assert "it is not JSON after row 2 of 3" in faults[-1].message

@@ -28,21 +28,19 @@ def export_database(database: Database, folder: Path, **settings: Any) -> Export
     """Every table that the settings select, in one snapshot, with all that a run records."""
     storage = LocalFolder(folder)
     storage.prepare()
+    staging = storage.staging(RUN_ID)
     source = database.source(**settings)
     plan = source.read_plan()
     with source.hold_snapshot(plan.tables) as hold:
         found = preflight(hold, plan, source.settings, selected={t.name for t in plan.tables})
         with source.open_session(hold.snapshot) as session:
             for table in found.tables.values():
-                write_table(
-                    session.stream(table), storage, run_id=RUN_ID, on_progress=lambda *_: None
-                )
+                write_table(session.stream(table), staging, on_progress=lambda *_: None)
         findings = found.findings()
         if source.settings.running.checksums:
             findings = with_checksums(hold, findings, list(found.tables.values()))
         return publish_run(
-            storage,
-            run_id=RUN_ID,
+            staging,
             source=plan.source,
             server=hold.server,
             session=SESSION_SETTINGS,

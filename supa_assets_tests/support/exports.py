@@ -111,15 +111,14 @@ def some_rows(count: int, name: str = "row") -> Rows:
 def stage(storage: Storage, run_id: str, table: PlannedTable | str, rows: Rows) -> TableEntry:
     planned = plan_table(table) if isinstance(table, str) else table
     stream = GivenChunks(planned, to_chunks(rows), len(rows))
-    return write_table(stream, storage, run_id=run_id, on_progress=lambda *_: None)
+    return write_table(stream, storage.staging(run_id), on_progress=lambda *_: None)
 
 
 def publish(
     storage: Storage, run_id: str, *, replaces_all: bool = False, source: SourceEntry = SOURCE
 ) -> ExportMetadata:
     return publish_run(
-        storage,
-        run_id=run_id,
+        storage.staging(run_id),
         source=source,
         server=SERVER,
         session=SESSION,
