@@ -1,27 +1,29 @@
 """Export every row of a Supabase database to JSON files, as a Dagster asset graph, and prove it.
 
-`-m supa_assets` gives Dagster the definitions. They are looked up late, so that `import supa_assets.export` stays free
-of Dagster, which takes two seconds to import.
+`export_database` does it without Dagster: docs/PYTHON.md. `-m supa_assets` gives Dagster the definitions. Both are
+looked up late, so that `import supa_assets` stays free of psycopg, and of Dagster, which takes two seconds to import.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from supa_assets.definitions import defs
+    from supa_assets.export.run import export_database
 
-__all__ = ["defs"]
+__all__ = ["defs", "export_database"]
+
+_MODULES = {"defs": "supa_assets.definitions", "export_database": "supa_assets.export.run"}
 
 
 def __getattr__(name: str) -> object:
-    if name == "defs":
-        from supa_assets.definitions import defs  # noqa: PLC0415 - late on purpose
-
-        return defs
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
     """Dagster looks for definitions among these."""
-    return [*globals(), "defs"]
+    return [*globals(), *_MODULES]

@@ -7,6 +7,9 @@ what comes from libpq passes through `supa_assets.server.address` first.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 __all__ = [
     "ExportFault",
     "OutputError",
@@ -15,6 +18,7 @@ __all__ = [
     "SettingsError",
     "SourceError",
     "SupaAssetsError",
+    "TablesFailed",
     "TargetError",
     "ValueNotExportable",
 ]
@@ -72,6 +76,25 @@ class ValueNotExportable(SupaAssetsError):
 
 class OutputError(SupaAssetsError):
     """Mend the place the files go to: permissions, free space, the folder's name."""
+
+
+class TablesFailed(SupaAssetsError):
+    """Mend what each of `failures` names, then run again; the other tables were exported.
+
+    `failures` are by asset name; `metadata` is what was published, None where no table was whole.
+    """
+
+    def __init__(
+        self, failures: Mapping[str, SupaAssetsError], *, metadata: Any, table_count: int
+    ) -> None:
+        said = "".join(f"\n  {name}: {error.message}" for name, error in failures.items())
+        hints = {error.hint: None for error in failures.values() if error.hint}
+        super().__init__(
+            f"{len(failures)} of {table_count} tables were not exported:{said}",
+            hint=" ".join(hints) or None,
+        )
+        self.failures = dict(failures)
+        self.metadata = metadata
 
 
 class TargetError(SupaAssetsError):

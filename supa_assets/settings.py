@@ -45,6 +45,7 @@ __all__ = [
     "Settings",
     "TableForms",
     "ValueForms",
+    "build_settings",
     "find_target_url",
     "load_settings",
 ]
@@ -73,6 +74,12 @@ def _split_list(value: object) -> object:
     return value
 
 
+def _as_location(value: object) -> object:
+    """A location may be a URL, which a Path would take apart."""
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+Location = Annotated[str, BeforeValidator(_as_location)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_list)]
 
 
@@ -210,7 +217,8 @@ class Places(BaseModel):
 
     database_url: SecretStr | None = None
     """From SUPABASE_DB_URL only, never from a file that might be committed."""
-    output: Path = Path("migration-data")
+    output: Location = "migration-data"
+    """Where the files go: what `files.open.open_storage` opens."""
     state: Path | None = None
     """Folder of the last known catalogue; `$DAGSTER_HOME/supa_assets` or `.dagster/supa_assets`."""
 
@@ -283,6 +291,11 @@ def load_settings(
     folder = folder or Path()
     given = {**_from_file(folder / SETTINGS_FILE), **_from_environment(environment, folder)}
     given |= {name: value for name, value in overrides.items() if value is not None}
+    return build_settings(given)
+
+
+def build_settings(given: Mapping[str, Any]) -> Settings:
+    """Settings by their names alone; raises SettingsError, naming the one that is unknown or not valid."""
     if unknown := sorted(set(given) - set(SETTING_GROUPS)):
         raise _explain_unknown(unknown[0])
     try:

@@ -19,13 +19,11 @@ from pydantic import BaseModel
 
 from supa_assets.cli.main import COMMANDS, commands
 from supa_assets.demo.server import EmbeddedServer, binaries
-from supa_assets.export.write import write_table
 from supa_assets.files import export_log, metadata, structure
-from supa_assets.files.local_folder import LocalFolder
-from supa_assets.files.publish import publish_run
 from supa_assets.plan import encoding
 from supa_assets.server.connection import SESSION_SETTINGS
 from supa_assets_tests.support.code import imports
+from supa_assets_tests.support.copies import export_into
 from supa_assets_tests.support.databases import Database, new_database
 
 ROOT = Path(__file__).parent.parent
@@ -150,19 +148,7 @@ def exported(
 
 
 def export(database: Database, folder: Path) -> metadata.ExportMetadata:
-    storage = LocalFolder(folder)
-    storage.prepare()
-    staging = storage.staging("run")
-    with database.session() as session:
-        for table in database.plan(bytea="base64").tables:
-            write_table(session.stream(table), staging, on_progress=lambda *_: None)
-        return publish_run(
-            staging,
-            source=session.address.describe(),
-            server=session.server,
-            session=session.session_settings,
-            replaces_all=True,
-        )
+    return export_into(database, folder, bytea="base64")
 
 
 def run(command: list[str], folder: Path, **variables: str) -> str:

@@ -36,7 +36,7 @@ def test_command_line_beats_environment_beats_dotenv_beats_file(
     monkeypatch.setenv("SUPA_ASSETS_STREAMING_THRESHOLD", "3")
     monkeypatch.delenv("SUPABASE_DB_URL", raising=False)
     settings = load_settings(folder=tmp_path, output=Path("line"), state=None)
-    assert settings.places.output == Path("line")
+    assert settings.places.output == "line"
     assert (
         settings.running.streaming_threshold,
         settings.running.progress_rows,

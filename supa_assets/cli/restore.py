@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import click
 
@@ -27,9 +26,7 @@ __all__ = ["folder_argument", "restore"]
 
 _LINE_INTERVAL_S = 5.0
 
-folder_argument = click.argument(
-    "folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path)
-)
+folder_argument = click.argument("folder", metavar="[DIR]", required=False, type=click.Path())
 
 
 @click.command()
@@ -61,7 +58,7 @@ folder_argument = click.argument(
 )
 @click.option("--yes", is_flag=True, help="Confirm --into-source.")
 def restore(
-    folder: Path | None,
+    folder: str | None,
     url: str | None,
     named: tuple[str, ...],
     create: bool,
@@ -104,7 +101,7 @@ def restore(
     _print_result(result, settings.places.output, time.monotonic() - started)
 
 
-def _print_result(result: RestoreResult, folder: Path, elapsed_s: float) -> None:
+def _print_result(result: RestoreResult, folder: str, elapsed_s: float) -> None:
     out = build_console()
     print_columns(
         out,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -20,11 +19,11 @@ EXIT_FAILED = 1
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path())
 @click.option(
     "--full", is_flag=True, help="Parse every row too, and compare its fields with the columns."
 )
-def verify(folder: Path | None, full: bool) -> None:
+def verify(folder: str | None, full: bool) -> None:
     """Check every file in DIR against metadata.json, without the database.
 
     DIR is SUPA_ASSETS_OUTPUT, else ./migration-data, where it isn't given. Each file must be

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Protocol
 
 from supa_assets.errors import ExportFault
+from supa_assets.files.export_log import ExportLog
 from supa_assets.files.layout import RowWriter
 from supa_assets.files.metadata import ColumnEntry, SnapshotEntry, TableEntry
 from supa_assets.files.staged_entries import stage_entry
@@ -16,7 +17,7 @@ from supa_assets.files.storage import FileWriter, Staging
 from supa_assets.plan.export_plan import PlannedTable
 from supa_assets.stream.table_stream import Chunk
 
-__all__ = ["ChunkStream", "OnProgress", "write_table"]
+__all__ = ["ChunkStream", "OnProgress", "write_logged_table", "write_table"]
 
 OnProgress = Callable[[int, int], None]
 """Called after each chunk with the rows and bytes written so far."""
@@ -66,6 +67,22 @@ def write_table(stream: ChunkStream, staging: Staging, *, on_progress: OnProgres
         run_id=staging.run_id,
     )
     stage_entry(staging, entry)
+    return entry
+
+
+def write_logged_table(
+    stream: ChunkStream, staging: Staging, log: ExportLog, *, on_progress: OnProgress
+) -> TableEntry:
+    """`write_table`, told in export.log while it goes on."""
+    table = stream.table
+    log.table_started(table.name, estimated_rows=table.statistics.estimated_row_count)
+
+    def tell(row_count: int, byte_count: int) -> None:
+        log.progress(table.name, row_count, byte_count)
+        on_progress(row_count, byte_count)
+
+    entry = write_table(stream, staging, on_progress=tell)
+    log.table_written(table.name, entry.row_count, entry.byte_count, strategy=entry.strategy)
     return entry
 
 

@@ -33,7 +33,7 @@ def build_definitions(
     `overrides` are settings that the environment of the run's processes doesn't have: a command line's.
     """
     files = JsonFileIOManager(
-        output=str(settings.places.output), progress_rows=settings.running.progress_rows
+        output=settings.places.output, progress_rows=settings.running.progress_rows
     )
     resources = {
         SUPABASE_KEY: SupabaseResource(

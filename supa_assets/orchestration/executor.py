@@ -1,10 +1,8 @@
 """An executor that reads all tables of a run in one snapshot and publishes their files together at the end.
 
-It wraps Dagster's own in-process or multiprocess executor. Before the first step it takes the output folder for the
-run, opens a transaction, locks the run's tables against DDL, exports its snapshot and looks at the database in it. The
+It wraps Dagster's own in-process or multiprocess executor. Before the first step it begins an `ExportRun`. The
 snapshot goes to a tag of the run and what was found to the run's staged files, where steps in any process find them.
-After the last step it publishes the tables that are whole. However the run ends, the transaction ends with it, and
-what isn't published is discarded.
+After the last step it publishes the tables that are whole, and however the run ends, the `ExportRun` ends with it.
 
 The hole: `dg.materialize`, `execute_in_process` and other executors know nothing of this. There a table is published
 as soon as it is written, and each process reads in a snapshot of its own.
@@ -18,7 +16,6 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -29,12 +26,9 @@ from dagster._core.errors import raise_execution_interrupts
 from dagster._core.events import DagsterEvent, EngineEventData
 
 from supa_assets.errors import SupaAssetsError
-from supa_assets.export.checksums import with_checksums
-from supa_assets.export.preflight import Preflight, explain_plain_text, preflight
-from supa_assets.export.source import SnapshotHold, SourceDatabase
+from supa_assets.export.run import ExportRun, begin_export
+from supa_assets.export.source import SourceDatabase
 from supa_assets.files.export_log import ExportLog
-from supa_assets.files.publish import publish_run, refuse_other_export
-from supa_assets.files.storage import Staging, Storage
 from supa_assets.orchestration.export_metadata import EXPORT_ASSET, report_export
 from supa_assets.orchestration.failures import explain_step_failure, was_interrupted
 from supa_assets.orchestration.io_manager import (
@@ -163,12 +157,12 @@ class OneSnapshotExecutor(dg.Executor):
             return
         with self._configured_resources(plan_context) as (supabase, files), ExitStack() as stack:
             run = self._begin_run(plan_context, steps, supabase.database(), files, stack)
-            stopped_at = yield from self._watch_steps(events, run)
+            stopped_at = yield from self._watch_steps(events, steps, run.log)
             if stopped_at:
                 said = f'stopped at "{stopped_at}"; nothing is published'
                 run.log.run_failed(SupaAssetsError(said))
             else:
-                count = self._publish(run, plan_context.instance)
+                count = self._publish(run, steps, plan_context.instance)
                 said = f"published {count} of {len(steps.reading)} tables to {run.staging.location}"
             yield DagsterEvent.engine_event(plan_context, said, EngineEventData())
 
@@ -179,59 +173,40 @@ class OneSnapshotExecutor(dg.Executor):
         database: SourceDatabase,
         files: JsonFileIOManager,
         stack: ExitStack,
-    ) -> _Run:
-        """Take the folder, then the snapshot; `stack` gives both back, and discards what was not published."""
-        storage, run_id = files.storage(), plan_context.run_id
-        staging = storage.staging(run_id)
-        is_whole = {table.name for table in self._plan.tables} <= steps.tables()
-        storage.prepare()
-        stack.enter_context(staging.hold())
-        stack.callback(staging.discard)
-        log = stack.enter_context(files.open_log(run_id))
-        stack.enter_context(_logging_failure(log))
+    ) -> ExportRun:
+        """Begin the export of the run's tables, and tell its steps; `stack` ends it."""
         with raise_execution_interrupts():
-            hold, found = self._look(plan_context, steps, database, storage, stack)
-        stage_preflight(staging, found)
+            run = stack.enter_context(
+                begin_export(
+                    database,
+                    files.storage(),
+                    self._plan,
+                    selected=steps.tables(),
+                    run_id=plan_context.run_id,
+                    stops_at_failure=self._stops_at_failure,
+                )
+            )
+        stack.enter_context(held_in_this_process(run.hold))
+        for warning in run.list_warnings():
+            plan_context.log.warning(warning)
+        stage_preflight(run.staging, run.found)
         write_held_run(
             plan_context.instance,
-            HeldRun(run_id=run_id, snapshot=hold.snapshot, process_id=os.getpid()),
+            HeldRun(run_id=run.run_id, snapshot=run.hold.snapshot, process_id=os.getpid()),
         )
-        log.run_started(len(steps.reading))
-        return _Run(run_id, steps, is_whole, database, hold, found, staging, log)
+        return run
 
-    def _look(
-        self,
-        plan_context: PlanOrchestrationContext,
-        steps: TableSteps,
-        database: SourceDatabase,
-        storage: Storage,
-        stack: ExitStack,
-    ) -> tuple[SnapshotHold, Preflight]:
-        """Lock the run's tables, take the snapshot, and find out what is in it and what of that can be read."""
-        tables = [table for table in self._plan.tables if table.name in steps.tables()]
-        hold = stack.enter_context(database.hold_snapshot(tables))
-        stack.enter_context(held_in_this_process(hold))
-        refuse_other_export(storage, hold.source)
-        found = preflight(hold, self._plan, database.settings, selected=steps.tables())
-        if self._stops_at_failure:
-            found.refuse()
-        if found.tables:
-            database.check_joinable(hold.snapshot)
-        if warning := explain_plain_text(hold.connection, hold.address):
-            plan_context.log.warning(str(warning))
-        for change in found.drift:
-            plan_context.log.warning(f"changed since the definitions loaded: {change.describe()}")
-        return hold, found
-
-    def _watch_steps(self, events: _Events, run: _Run) -> Generator[DagsterEvent, None, str | None]:
+    def _watch_steps(
+        self, events: _Events, steps: TableSteps, log: ExportLog
+    ) -> Generator[DagsterEvent, None, str | None]:
         """The wrapped executor's events; gives the step that the run was stopped at, if any."""
         others = set(multiprocessing.active_children())
         try:
             for event in events:
                 yield event
-                run.steps.note(event)
+                steps.note(event)
                 if event.is_step_failure and not was_interrupted(event):
-                    run.log_failed_step(event)
+                    _log_failed_step(log, steps, event)
                     if self._stops_at_failure:
                         yield from events.end()
                         return event.step_key
@@ -239,38 +214,16 @@ class OneSnapshotExecutor(dg.Executor):
             _wait_for_end(set(multiprocessing.active_children()) - others)
         return None
 
-    def _publish(self, run: _Run, instance: dg.DagsterInstance) -> int:
-        """Publish the tables that are whole, if any; gives their number.
-
-        The loss of the snapshot fails the run also where all its tables were joined to it before.
-        """
-        run.hold.check()
-        whole = run.steps.whole()
-        if not whole:
+    def _publish(self, run: ExportRun, steps: TableSteps, instance: dg.DagsterInstance) -> int:
+        """Publish the tables that are whole, if any; gives their number."""
+        whole = steps.whole()
+        metadata = run.publish(whole)
+        if metadata is None:
             return 0
-        findings = run.found.findings()
-        if run.database.settings.running.checksums:
-            tables = [run.found.tables[name] for name in whole]
-            findings = with_checksums(run.hold, findings, tables)
-        metadata = publish_run(
-            run.staging,
-            source=run.hold.source,
-            server=run.hold.server,
-            session=run.hold.session_settings,
-            replaces_all=run.is_whole and set(whole) == run.steps.tables(),
-            tables=whole,
-            findings=findings,
-        )
-        is_judged = EXPORT_ASSET in run.steps.succeeded and set(whole) == run.steps.tables()
+        is_judged = EXPORT_ASSET in steps.succeeded and set(whole) == steps.tables()
         if not is_judged:
             report_export(instance, metadata, self._plan, run_id=run.run_id)
-        entries = [metadata.tables[name] for name in whole]
-        run.log.published(
-            table_count=len(entries),
-            row_count=sum(entry.row_count for entry in entries),
-            byte_count=sum(entry.byte_count for entry in entries),
-        )
-        return len(entries)
+        return len(whole)
 
     @contextmanager
     def _configured_resources(
@@ -288,24 +241,10 @@ class OneSnapshotExecutor(dg.Executor):
             yield getattr(built, SUPABASE_KEY), getattr(built, IO_MANAGER_KEY)
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What the executor holds for a run that reads tables."""
-
-    run_id: str
-    steps: TableSteps
-    is_whole: bool
-    """Whether it reads every table of the plan."""
-    database: SourceDatabase
-    hold: SnapshotHold
-    found: Preflight
-    staging: Staging
-    log: ExportLog
-
-    def log_failed_step(self, event: DagsterEvent) -> None:
-        """Say in export.log which table a failed step leaves out."""
-        if table := self.steps.table_of(event.step_key):
-            self.log.table_failed(table, SupaAssetsError(explain_step_failure(event)))
+def _log_failed_step(log: ExportLog, steps: TableSteps, event: DagsterEvent) -> None:
+    """Say in export.log which table a failed step leaves out."""
+    if table := steps.table_of(event.step_key):
+        log.table_failed(table, SupaAssetsError(explain_step_failure(event)))
 
 
 class _Events:
@@ -336,15 +275,6 @@ class _Events:
 
 class _StoppedError(Exception):
     """Ends the wrapped executor; never leaves this module."""
-
-
-@contextmanager
-def _logging_failure(log: ExportLog) -> Iterator[None]:
-    try:
-        yield
-    except SupaAssetsError as error:
-        log.run_failed(error)
-        raise
 
 
 def _wait_for_end(processes: set[Any]) -> None:

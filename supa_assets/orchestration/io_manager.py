@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr
 
 from supa_assets.errors import ExportFault
 from supa_assets.export.preflight import Preflight
-from supa_assets.export.write import write_table
+from supa_assets.export.write import write_logged_table
 from supa_assets.files.export_log import ExportLog
 from supa_assets.files.metadata import TableEntry
 from supa_assets.files.open import open_storage
@@ -157,20 +157,9 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
     def _write(
         self, context: dg.OutputContext, export: TableExport, staging: Staging
     ) -> TableEntry:
-        table = export.stream.table
-        progress = _Progress(context, table.name)
+        progress = _Progress(context, export.stream.table.name)
         with self.open_log(context.run_id) as log:
-            log.table_started(table.name, estimated_rows=table.statistics.estimated_row_count)
-
-            def on_progress(row_count: int, byte_count: int) -> None:
-                log.progress(table.name, row_count, byte_count)
-                progress.report(row_count, byte_count)
-
-            entry = write_table(export.stream, staging, on_progress=on_progress)
-            log.table_written(
-                table.name, entry.row_count, entry.byte_count, strategy=entry.strategy
-            )
-        return entry
+            return write_logged_table(export.stream, staging, log, on_progress=progress.report)
 
     def _publish(self, export: TableExport, staging: Staging) -> None:
         publish_run(

@@ -12,7 +12,7 @@ from supa_assets.errors import ExportFault, SupaAssetsError
 from supa_assets.files.local_folder import LocalFolder
 from supa_assets.files.verify import verify_export
 from supa_assets.restore.prove import prove_export
-from supa_assets_tests.support.copies import export_database, restore_into
+from supa_assets_tests.support.copies import export_into, restore_into
 from supa_assets_tests.support.databases import Database
 
 SCHEMA = """
@@ -87,7 +87,7 @@ def test_every_fault_is_named_and_nothing_is_written(
     database.execute(SCHEMA, ROWS)
     target = make_database()
     target.execute(SCHEMA)
-    export_database(database, tmp_path, checksums=True)
+    export_into(database, tmp_path, checksums=True)
     damage(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.glob("*.json")}
 
@@ -110,7 +110,7 @@ def test_an_export_of_another_format_is_refused_by_all(
     database: Database, tmp_path: Path, version: int
 ) -> None:
     database.execute(SCHEMA, ROWS)
-    export_database(database, tmp_path)
+    export_into(database, tmp_path)
     edit(
         tmp_path / "metadata.json",
         lambda data: data.replace(b'"formatVersion": 1', b'"formatVersion": %d' % version),
@@ -131,7 +131,7 @@ def test_types_edited_in_metadata_are_found_in_the_target(
     database.execute(SCHEMA, ROWS)
     target = make_database()
     target.execute(SCHEMA)
-    export_database(database, tmp_path)
+    export_into(database, tmp_path)
     evil = b'"type": "text); DROP TABLE boats; --"'
     edit(tmp_path / "metadata.json", lambda data: data.replace(b'"type": "text"', evil))
 

@@ -18,7 +18,7 @@ from supa_assets.restore.target import TargetDatabase
 from supa_assets_tests.restore.test_restore import ROWS, SCHEMA
 from supa_assets_tests.stream.test_cases import cases
 from supa_assets_tests.stream.test_types_property import TYPES, Sample, create, samples
-from supa_assets_tests.support.copies import differing_tables, export_database, restore_into
+from supa_assets_tests.support.copies import differing_tables, export_into, restore_into
 from supa_assets_tests.support.databases import Database, new_database
 from supa_assets_tests.support.servers import Server
 
@@ -48,7 +48,7 @@ def source(make_database: Callable[..., Database]) -> Database:
 def test_an_empty_database_becomes_like_the_source(
     source: Database, make_database: Callable[..., Database], tmp_path: Path, user: str | None
 ) -> None:
-    metadata = export_database(source, tmp_path)
+    metadata = export_into(source, tmp_path)
     target = make_database()
     target.execute("GRANT ALL ON SCHEMA public TO postgres")
 
@@ -71,7 +71,7 @@ def test_what_leans_on_a_function_is_left_out_and_told(
         " g int GENERATED ALWAYS AS (twice(id)) STORED)",
         "INSERT INTO t VALUES (1), (2)",
     )
-    metadata = export_database(database, tmp_path)
+    metadata = export_into(database, tmp_path)
     target = make_database()
 
     result = restore_into(target, tmp_path, creates=True)
@@ -89,7 +89,7 @@ def test_a_row_without_its_parent_creates_nothing(
     source.execute(
         "SET session_replication_role = replica; UPDATE people SET organization = 999 WHERE id = 7"
     )
-    export_database(source, tmp_path)
+    export_into(source, tmp_path)
     target = make_database()
 
     with pytest.raises(TargetError, match='foreign key "people_organization_fkey" does not hold'):
@@ -101,7 +101,7 @@ def test_a_row_without_its_parent_creates_nothing(
 def test_a_dry_run_creates_nothing(
     source: Database, make_database: Callable[..., Database], tmp_path: Path
 ) -> None:
-    export_database(source, tmp_path)
+    export_into(source, tmp_path)
     target = make_database()
 
     assert restore_into(target, tmp_path, creates=True, is_dry_run=True).created
@@ -114,7 +114,7 @@ def test_every_case_of_the_cabinet_goes_round(
     any_server: Server, any_database: Database, case: Path, tmp_path: Path
 ) -> None:
     any_database.execute(case.read_text())
-    metadata = export_database(any_database, tmp_path, checksums=True)
+    metadata = export_into(any_database, tmp_path, checksums=True)
     with new_database(any_server) as target:
         if (
             case.stem == "search_and_system"
@@ -165,9 +165,7 @@ def test_any_database_goes_round(
                 create(connection, sample)
                 multiply(connection, sample)
                 move(connection, sample, schema)
-        metadata = export_database(
-            source, folder, schemas=tuple({"public", *schemas}), checksums=True
-        )
+        metadata = export_into(source, folder, schemas=tuple({"public", *schemas}), checksums=True)
 
         restore_into(target, folder, creates=True)
 

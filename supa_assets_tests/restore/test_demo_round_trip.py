@@ -17,7 +17,7 @@ from supa_assets.files.local_folder import LocalFolder
 from supa_assets.files.metadata import ExportMetadata
 from supa_assets.restore.prove import prove_export
 from supa_assets.restore.target import TargetDatabase
-from supa_assets_tests.support.copies import differing_tables, export_database, restore_into
+from supa_assets_tests.support.copies import differing_tables, export_into, restore_into
 from supa_assets_tests.support.databases import Database, new_database
 
 SCALE = 0.05
@@ -33,7 +33,7 @@ def demo(server: EmbeddedServer) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def folder(demo: Database, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    export_database(demo, folder, auth=True, auth_users_columns=("*",), checksums=True)
+    export_into(demo, folder, auth=True, auth_users_columns=("*",), checksums=True)
     return folder
 
 

@@ -13,7 +13,7 @@ from supa_assets.files.local_folder import LocalFolder
 from supa_assets.restore.prove import Proof, prove_export
 from supa_assets.restore.target import TargetDatabase
 from supa_assets.stream.checksum import read_checksum
-from supa_assets_tests.support.copies import export_database, restore_into
+from supa_assets_tests.support.copies import export_into, restore_into
 from supa_assets_tests.support.databases import Database
 
 SCHEMA = """
@@ -53,7 +53,7 @@ def prove(folder: Path, target: Database | None = None, named: list[str] | None 
 def test_source_file_and_target_are_equal_after_a_restore(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
-    export_database(source, tmp_path, checksums=True)
+    export_into(source, tmp_path, checksums=True)
     restore_into(target, tmp_path)
 
     proof = prove(tmp_path, target)
@@ -80,7 +80,7 @@ def test_values_that_the_file_cannot_tell_apart_are_not_proved_and_counted(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
     source.execute("UPDATE organizations SET raw = 'null', ns = '[0:0]={1}' WHERE id = 2")
-    export_database(source, tmp_path, checksums=True)
+    export_into(source, tmp_path, checksums=True)
     restore_into(target, tmp_path)
 
     proof = prove(tmp_path, target)
@@ -95,7 +95,7 @@ def test_values_that_the_file_cannot_tell_apart_are_not_proved_and_counted(
 def test_an_export_that_counted_no_holes_proves_nothing_of_them(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
-    export_database(source, tmp_path, checksums=True)
+    export_into(source, tmp_path, checksums=True)
     path = tmp_path / "metadata.json"
     metadata = json.loads(path.read_text())
     for column in metadata["tables"]["organizations"]["columns"]:
@@ -117,7 +117,7 @@ def test_an_export_that_counted_no_holes_proves_nothing_of_them(
 def test_a_target_is_read_in_the_forms_that_the_files_have(
     source: Database, target: Database, tmp_path: Path, forms: dict[str, str]
 ) -> None:
-    export_database(source, tmp_path, checksums=True, **forms)
+    export_into(source, tmp_path, checksums=True, **forms)
     restore_into(target, tmp_path)
 
     proof = prove(tmp_path, target)
@@ -129,7 +129,7 @@ def test_a_target_is_read_in_the_forms_that_the_files_have(
 def test_without_the_sources_checksum_it_says_that_values_were_not_compared(
     source: Database, tmp_path: Path
 ) -> None:
-    export_database(source, tmp_path)
+    export_into(source, tmp_path)
 
     proof = prove(tmp_path)
 
@@ -182,7 +182,7 @@ def test_without_the_sources_checksum_it_says_that_values_were_not_compared(
 def test_what_differs_in_the_target_is_told(
     source: Database, target: Database, tmp_path: Path, change: str, difference: str
 ) -> None:
-    export_database(source, tmp_path, checksums=True)
+    export_into(source, tmp_path, checksums=True)
     restore_into(target, tmp_path)
     target.execute(change)
 
@@ -195,7 +195,7 @@ def test_what_differs_in_the_target_is_told(
 def test_a_file_changed_together_with_its_entry_is_told_by_the_sources_checksum(
     source: Database, tmp_path: Path
 ) -> None:
-    export_database(source, tmp_path, checksums=True)
+    export_into(source, tmp_path, checksums=True)
     path, metadata = tmp_path / "people.json", tmp_path / "metadata.json"
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     path.write_bytes(path.read_bytes().replace(b'"organization":1', b'"organization":2', 1))

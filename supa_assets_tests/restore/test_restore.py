@@ -13,7 +13,7 @@ from supa_assets.restore import export_files, way
 from supa_assets_tests.support.copies import (
     copy_text,
     differing_tables,
-    export_database,
+    export_into,
     restore_into,
 )
 from supa_assets_tests.support.databases import Database
@@ -84,7 +84,7 @@ def role(database: Database, *grants: str) -> Iterator[str]:
 def test_a_superuser_restores_every_row_with_triggers_and_keys_quiet(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
-    metadata = export_database(source, tmp_path)
+    metadata = export_into(source, tmp_path)
 
     result = restore_into(target, tmp_path)
 
@@ -99,7 +99,7 @@ def test_a_superuser_restores_every_row_with_triggers_and_keys_quiet(
 def test_an_owner_restores_every_row_and_the_tables_are_as_before(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
-    metadata = export_database(source, tmp_path)
+    metadata = export_into(source, tmp_path)
     rules = """
         SELECT conname, condeferrable, condeferred FROM pg_constraint WHERE contype = 'f'
         UNION ALL SELECT tgname, tgenabled = 'O', NULL FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1
@@ -116,7 +116,7 @@ def test_an_owner_restores_every_row_and_the_tables_are_as_before(
 def test_a_role_that_may_only_write_needs_two_passes_and_says_that_triggers_fire(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
-    metadata = export_database(source, tmp_path)
+    metadata = export_into(source, tmp_path)
     with role(
         target,
         "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {role}",
@@ -133,7 +133,7 @@ def test_a_role_that_may_only_write_needs_two_passes_and_says_that_triggers_fire
 def test_sequences_go_on_where_they_stood(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
-    export_database(source, tmp_path)
+    export_into(source, tmp_path)
 
     assert restore_into(target, tmp_path).sequence_count == 2
 
@@ -143,7 +143,7 @@ def test_sequences_go_on_where_they_stood(
 
 
 def test_json_strings_keep_their_text(source: Database, target: Database, tmp_path: Path) -> None:
-    export_database(source, tmp_path)
+    export_into(source, tmp_path)
     restore_into(target, tmp_path)
 
     assert target.fetch_value('SELECT DISTINCT "odd %s ""name"::text FROM people') == '"\\u00e9"'
@@ -159,7 +159,7 @@ def test_json_inside_of_a_composite_keeps_its_value_but_not_the_escapes_of_a_str
     )
     target = make_database()
     target.execute(schema)
-    export_database(database, tmp_path)
+    export_into(database, tmp_path)
 
     restore_into(target, tmp_path)
 
@@ -173,7 +173,7 @@ def test_null_in_a_column_that_is_not_null_is_the_json_scalar(
     database.execute(schema, "INSERT INTO docs VALUES ('null', 'null', '[null]', NULL)")
     target = make_database()
     target.execute(schema)
-    export_database(database, tmp_path)
+    export_into(database, tmp_path)
 
     restore_into(target, tmp_path)
 
@@ -183,7 +183,7 @@ def test_null_in_a_column_that_is_not_null_is_the_json_scalar(
 def test_every_problem_of_the_target_is_told_before_anything_is_written(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
-    export_database(source, tmp_path)
+    export_into(source, tmp_path)
     target.execute(
         "DROP TABLE nothing",
         "DROP TABLE parts; CREATE VIEW parts AS SELECT 1",
@@ -213,7 +213,7 @@ def test_every_problem_of_the_target_is_told_before_anything_is_written(
 def test_missing_privileges_are_told_at_once(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
-    export_database(source, tmp_path)
+    export_into(source, tmp_path)
     target.execute("ALTER TABLE hens ENABLE ROW LEVEL SECURITY")
     with (
         role(target, "GRANT SELECT ON eggs, hens TO {role}") as name,
@@ -231,7 +231,7 @@ def test_missing_privileges_are_told_at_once(
 def test_a_row_that_the_target_refuses_undoes_all_and_is_not_quoted(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
-    export_database(source, tmp_path)
+    export_into(source, tmp_path)
     target.execute("ALTER TABLE people ADD CHECK (boss <> 2999)")
 
     with pytest.raises(TargetError) as caught:
@@ -250,7 +250,7 @@ def test_a_row_without_its_parent_undoes_all(
     source.execute(
         "SET session_replication_role = replica; UPDATE people SET organization = 999 WHERE id = 7"
     )
-    export_database(source, tmp_path)
+    export_into(source, tmp_path)
 
     with pytest.raises(TargetError, match="people_organization_fkey"):
         restore_into(target, tmp_path, user=user)
@@ -261,7 +261,7 @@ def test_a_row_without_its_parent_undoes_all(
 def test_a_trigger_that_drops_rows_is_noticed(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
-    export_database(source, tmp_path)
+    export_into(source, tmp_path)
     target.execute(
         "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
         "CREATE TRIGGER skip BEFORE INSERT ON hens FOR EACH ROW EXECUTE FUNCTION skip()",
@@ -275,7 +275,7 @@ def test_a_trigger_that_drops_rows_is_noticed(
 def test_a_dry_run_writes_nothing_and_tells_what_it_would_do(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
-    export_database(source, tmp_path)
+    export_into(source, tmp_path)
 
     result = restore_into(target, tmp_path, user="postgres", is_dry_run=True)
 
@@ -288,7 +288,7 @@ def test_a_dry_run_writes_nothing_and_tells_what_it_would_do(
 def test_some_tables_can_be_restored_alone(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
-    export_database(source, tmp_path)
+    export_into(source, tmp_path)
 
     result = restore_into(target, tmp_path, named=["organizations", "public.nothing"])
 
@@ -300,7 +300,7 @@ def test_some_tables_can_be_restored_alone(
 
 
 def test_the_source_itself_is_refused_unless_told(source: Database, tmp_path: Path) -> None:
-    export_database(source, tmp_path)
+    export_into(source, tmp_path)
 
     with pytest.raises(SettingsError, match="is the database that the export came from"):
         restore_into(source, tmp_path)
@@ -316,7 +316,7 @@ def test_a_json_value_that_postgres_itself_refuses_is_named_and_nothing_is_writt
     for database in (source, target):
         database.execute("CREATE TABLE cases (id int PRIMARY KEY, j json)")
     source.execute(f"INSERT INTO cases VALUES (1, '{{}}'), (2, '\"{escape}\"')")
-    export_database(source, tmp_path)
+    export_into(source, tmp_path)
 
     with pytest.raises(TargetError, match=r'"public\.cases"') as raised:
         restore_into(target, tmp_path)

@@ -1,4 +1,4 @@
-"""Whole exports of a test's database, made as the executor makes them but without Dagster, and comparisons of two."""
+"""Whole exports of a test's database, and comparisons of two."""
 
 from __future__ import annotations
 
@@ -8,45 +8,19 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from supa_assets.export.checksums import with_checksums
-from supa_assets.export.preflight import preflight
-from supa_assets.export.write import write_table
+from supa_assets.export.run import export_database
 from supa_assets.files.local_folder import LocalFolder
 from supa_assets.files.metadata import ExportMetadata
-from supa_assets.files.publish import publish_run
 from supa_assets.restore.restore import RestoreResult, restore_export
 from supa_assets.restore.target import TargetDatabase
-from supa_assets.server.connection import SESSION_SETTINGS
 from supa_assets_tests.support.databases import Database
 
-__all__ = ["copy_text", "differing_tables", "export_database", "restore_into"]
-
-RUN_ID = "run"
+__all__ = ["copy_text", "differing_tables", "export_into", "restore_into"]
 
 
-def export_database(database: Database, folder: Path, **settings: Any) -> ExportMetadata:
-    """Every table that the settings select, in one snapshot, with all that a run records."""
-    storage = LocalFolder(folder)
-    storage.prepare()
-    staging = storage.staging(RUN_ID)
-    source = database.source(**settings)
-    plan = source.read_plan()
-    with source.hold_snapshot(plan.tables) as hold:
-        found = preflight(hold, plan, source.settings, selected={t.name for t in plan.tables})
-        with source.open_session(hold.snapshot) as session:
-            for table in found.tables.values():
-                write_table(session.stream(table), staging, on_progress=lambda *_: None)
-        findings = found.findings()
-        if source.settings.running.checksums:
-            findings = with_checksums(hold, findings, list(found.tables.values()))
-        return publish_run(
-            staging,
-            source=plan.source,
-            server=hold.server,
-            session=SESSION_SETTINGS,
-            replaces_all=True,
-            findings=findings,
-        )
+def export_into(database: Database, folder: Path, **settings: Any) -> ExportMetadata:
+    """Every table that the settings select, `auth` left out unless they say otherwise."""
+    return export_database(url=database.url, output=folder, **{"auth": False, **settings})
 
 
 def restore_into(
