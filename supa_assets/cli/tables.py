@@ -10,7 +10,7 @@ from supa_assets.cli.report import build_console, format_bytes, format_number_of
 from supa_assets.export.known_plan import KnownPlan, read_or_recall_plan
 from supa_assets.plan.export_plan import ExportPlan, PlannedTable
 from supa_assets.settings import Settings, load_settings
-from supa_assets.stream.chunks import guess_strategy
+from supa_assets.stream.strategies.choose import guess_strategy
 
 __all__ = ["print_plan", "tables", "tell_if_recalled"]
 
@@ -76,4 +76,4 @@ def print_plan(plan: ExportPlan, chosen: Sequence[PlannedTable], settings: Setti
 
 def _how(table: PlannedTable, settings: Settings) -> str:
     order = f"by {', '.join(table.ordered_by)}" if table.ordered_by else "heap order"
-    return f"{guess_strategy(table, settings)}, {order}"
+    return f"{guess_strategy(table, settings.running)}, {order}"

@@ -21,7 +21,9 @@ from supa_assets.server.catalog import identify_source, read_catalog
 from supa_assets.server.connection import SESSION_SETTINGS, connect, pin_session
 from supa_assets.server.explain import explain_query_error
 from supa_assets.settings import Settings
+from supa_assets.stream.limits import DEFAULT_LIMITS, Limits
 from supa_assets.stream.table_stream import TableStream
+from supa_assets.stream.wire import JsonWire, MakeWire
 
 __all__ = ["SnapshotHold", "SourceDatabase", "SourceSession"]
 
@@ -108,7 +110,9 @@ class SourceSession(_InSnapshot):
         """Whether the transaction takes another statement: not after an error, a cancel or a lost connection."""
         return _is_usable(self.connection)
 
-    def stream(self, table: PlannedTable) -> TableStream:
+    def stream(
+        self, table: PlannedTable, *, wire: MakeWire = JsonWire, limits: Limits = DEFAULT_LIMITS
+    ) -> TableStream:
         """The table's rows as chunks; nothing is read before the stream is iterated."""
         return TableStream(
             table,
@@ -116,7 +120,9 @@ class SourceSession(_InSnapshot):
             close=self.close,
             snapshot=self.snapshot,
             address=self.address,
-            settings=self.settings,
+            running=self.settings.running,
+            wire=wire,
+            limits=limits,
         )
 
     def close(self) -> None:

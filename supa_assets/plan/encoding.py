@@ -163,7 +163,7 @@ def _encode_array(array: Type, types: Mapping[int, Type]) -> ColumnEncoding:
 
 
 def _as_text(type_: Type) -> ColumnEncoding:
-    """The output function's text, which a cast to text that somebody made need not be; the one to varchar is then."""
+    """Use the type's output function: `::text` would call a user-made cast, `::varchar` does not."""
     return ColumnEncoding("string", ("varchar",)) if type_.has_cast_to_text else _AS_TEXT
 
 

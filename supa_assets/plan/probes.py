@@ -1,6 +1,6 @@
 """What a table's values are searched for while it is counted: where in a type a known hole can lie (docs/TYPES.md).
 
-The plan holds what to look for in each column; `stream.query` makes a statement of it, `stream.count` reads the answer.
+The plan holds what to look for in each column; `stream.count` makes a statement of it and reads the answer.
 """
 
 from __future__ import annotations

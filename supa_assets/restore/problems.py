@@ -13,7 +13,7 @@ from supa_assets.files.metadata import ColumnEntry, ExportMetadata, TableEntry
 from supa_assets.files.structure import StructureEntry, TypeEntry
 from supa_assets.restore.target import Target, TargetTable
 from supa_assets.server.catalog import Column
-from supa_assets.stream.query import compose_relation
+from supa_assets.stream.rows import compose_relation
 
 __all__ = ["find_problems", "refuse_problems"]
 

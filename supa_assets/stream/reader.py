@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-__all__ = ["Chunk", "Fetched", "TableReader"]
+from supa_assets.stream.chunk import Fetched, take_fetched, take_int
+from supa_assets.stream.wire import Wire
+
+__all__ = ["TableReader"]
 
 _SAVEPOINT = sql.SQL("SAVEPOINT supa_assets_table")
 _BACK_TO_SAVEPOINT = sql.SQL("ROLLBACK TO SAVEPOINT supa_assets_table")
@@ -27,28 +29,6 @@ Until it has freed a large block, it returns each chunk's memory to the system, 
 in again: 40 % more CPU. What it keeps it gives back with the connection.
 """
 _CURSOR = sql.Identifier("supa_assets_buckets")
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Consecutive rows of the file: JSON objects joined by `,` and a newline, no separator at either end."""
-
-    data: bytes
-    row_count: int
-    """As the server counted them; at least 1."""
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """What the server made of a range; `chunk` is None where it has no rows, or too many bytes to be sent."""
-
-    chunk: Chunk | None
-    row_count: int
-    byte_count: int
-
-    @property
-    def is_too_large(self) -> bool:
-        return self.chunk is None and self.row_count > 0
 
 
 class TableReader:
@@ -84,20 +64,22 @@ class TableReader:
         """All rows of a small answer."""
         return self.connection.execute(query).fetchall()
 
-    def fetch(self, query: sql.Composed) -> Fetched:
-        """The one row of `compose_chunk`."""
-        with self.connection.cursor() as cursor:
+    def fetch(self, query: sql.Composed, wire: Wire) -> Fetched:
+        """The one row that `query` makes of a range, selected by `compose_fetched`."""
+        with self.connection.cursor(binary=wire.is_binary) as cursor:
             cursor.execute(query)
-            return _take_fetched(cursor, first_column=0)
+            assert cursor.pgresult is not None
+            return take_fetched(cursor.pgresult, wire)
 
-    def open_buckets(self, query: sql.Composed) -> None:
-        """Begin to read `compose_sorted_buckets`."""
+    def open_buckets(self, query: sql.Composed, wire: Wire) -> None:
+        """Begin to read a row for each bucket: its number, then what `compose_fetched` selects."""
+        binary = sql.SQL("BINARY " if wire.is_binary else "")
         self.connection.execute(
-            sql.SQL("DECLARE {} NO SCROLL CURSOR FOR {}").format(_CURSOR, query)
+            sql.SQL("DECLARE {} {}NO SCROLL CURSOR FOR {}").format(_CURSOR, binary, query)
         )
         self.has_buckets = True
 
-    def next_bucket(self) -> tuple[int, Fetched] | None:
+    def next_bucket(self, wire: Wire) -> tuple[int, Fetched] | None:
         """The next bucket that has rows; None after the last."""
         with self.connection.cursor() as cursor:
             cursor.execute(sql.SQL("FETCH 1 FROM {}").format(_CURSOR))
@@ -105,7 +87,7 @@ class TableReader:
             assert result is not None
             if not result.ntuples:
                 return None
-            return int(result.get_value(0, 0) or 0), _take_fetched(cursor, first_column=1)
+            return take_int(result, 0), take_fetched(result, wire, first_column=1)
 
     def close_buckets(self) -> None:
         """End what `open_buckets` began, where no error did."""
@@ -118,15 +100,3 @@ class TableReader:
             sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(value))
             for name, value in self._settings.items()
         ]
-
-
-def _take_fetched(cursor: psycopg.Cursor[Any], *, first_column: int) -> Fetched:
-    """The value's bytes are copied once, out of libpq's result; no other copy of a chunk is made."""
-    result = cursor.pgresult
-    assert result is not None
-    data, row_count, byte_count = (result.get_value(0, first_column + n) for n in range(3))
-    return Fetched(
-        chunk=None if data is None else Chunk(data, int(row_count or 0)),
-        row_count=int(row_count or 0),
-        byte_count=int(byte_count or 0),
-    )

@@ -4,9 +4,8 @@ A chunk is one value of a few MB. It is a unit of bytes, of exact counting, of p
 and Python does nothing for a single row. Several connections make chunks of one table; they arrive in the file's order,
 and no faster than they are taken.
 
-The seam for another way of packing rows: a `Chunk` is what `compose_chunk` and `compose_sorted_buckets` make the server
-write. Who wants the server to pack rows in another form, and a client that turns them into the same JSON, changes what
-these two aggregate and what `TableReader` makes of the value; borders, order, counts and files stay as they are.
+Where a table is cut is told in `strategies/choose.py`; in which form rows come from the server, and how another one is
+added, in `wire.py`.
 """
 
 from __future__ import annotations
@@ -21,11 +20,17 @@ from supa_assets.files.metadata import ColumnEntry, SnapshotEntry
 from supa_assets.plan.export_plan import PlannedTable
 from supa_assets.server.address import Address
 from supa_assets.server.explain import explain_query_error
-from supa_assets.settings import Settings
-from supa_assets.stream.chunks import Cut, Strategy, cut_table
+from supa_assets.settings import Running
+from supa_assets.stream.chunk import Chunk
+from supa_assets.stream.context import TableContext
 from supa_assets.stream.count import TableCount, read_count
+from supa_assets.stream.key import read_key
 from supa_assets.stream.lanes import Lane, run_lanes
-from supa_assets.stream.reader import Chunk, TableReader
+from supa_assets.stream.limits import DEFAULT_LIMITS, Limits
+from supa_assets.stream.reader import TableReader
+from supa_assets.stream.strategies.choose import choose_strategy
+from supa_assets.stream.strategies.strategy import Piece, Strategy, StrategyName
+from supa_assets.stream.wire import JsonWire, MakeWire
 
 __all__ = ["Chunk", "TableStream"]
 
@@ -49,21 +54,25 @@ class TableStream:
         close: Callable[[], None],
         snapshot: SnapshotEntry,
         address: Address,
-        settings: Settings,
+        running: Running,
+        wire: MakeWire = JsonWire,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         """`connect` gives so many connections in the snapshot, or fewer, but one; `close` closes them all."""
         self.table = table
         self.snapshot = snapshot
-        self._strategy: Strategy | None = None
+        self._strategy: StrategyName | None = None
         self._connect = connect
         self._close = close
         self._address = address
-        self._settings = settings
+        self._running = running
+        self._make_wire = wire
+        self._limits = limits
         self._count: TableCount | None = None
         self._is_read = False
 
     @property
-    def strategy(self) -> Strategy | None:
+    def strategy(self) -> StrategyName | None:
         """How the table is cut into chunks; None before it is."""
         return self._strategy
 
@@ -82,9 +91,9 @@ class TableStream:
         row_count = self.source_row_count()
         is_whole = False
         try:
-            cut = self._cut(row_count)
+            strategy = self._choose_strategy(row_count)
             if row_count:
-                yield from self._read(cut)
+                yield from self._read(strategy)
             is_whole = True
         except psycopg.Error as error:
             raise self._explained(error) from None
@@ -92,20 +101,28 @@ class TableStream:
             if not is_whole:
                 self._close()
 
-    def _cut(self, row_count: int) -> Cut:
+    def _choose_strategy(self, row_count: int) -> Strategy:
         reader = TableReader(self._connect(1)[0])
-        cut = cut_table(reader, self.table, row_count=row_count, settings=self._settings)
-        self._strategy = cut.strategy
-        return cut
+        context = TableContext(
+            table=self.table,
+            key=read_key(reader, self.table),
+            row_count=row_count,
+            running=self._running,
+            limits=self._limits,
+            wire=self._make_wire(self.table.rows),
+        )
+        strategy = choose_strategy(reader, context)
+        self._strategy = strategy.name
+        return strategy
 
-    def _read(self, cut: Cut) -> Iterator[Chunk]:
-        connections = self._connect(min(self._settings.running.streams, cut.expected_chunks))
+    def _read(self, strategy: Strategy) -> Iterator[Chunk]:
+        connections = self._connect(min(self._running.streams, strategy.expected_chunks))
         readers = [TableReader(connection) for connection in connections]
-        if cut.strategy == "one piece" and self.table.statistics.byte_count < _NOTEWORTHY_BYTES:
-            for _, chunks in cut.work.pieces(readers[0], 0, 1):
+        if strategy.name == "one piece" and self.table.statistics.byte_count < _NOTEWORTHY_BYTES:
+            for _, chunks in strategy.pieces(readers[0], 0, 1):
                 yield from chunks
             return
-        lanes = [_lane(cut, reader, n, len(readers)) for n, reader in enumerate(readers)]
+        lanes = [_lane(strategy, reader, n, len(readers)) for n, reader in enumerate(readers)]
         yield from run_lanes(lanes, interrupt=lambda: _cancel(connections))
 
     def _counted(self) -> TableCount:
@@ -120,10 +137,10 @@ class TableStream:
         return explain_query_error(error, self._address, relation=self.table.relation)
 
 
-def _lane(cut: Cut, reader: TableReader, stream: int, streams: int) -> Lane[Chunk]:
-    def make() -> Iterator[tuple[int, Iterator[Chunk]]]:
-        with reader.using(cut.settings):
-            yield from cut.work.pieces(reader, stream, streams)
+def _lane(strategy: Strategy, reader: TableReader, lane: int, lane_count: int) -> Lane[Chunk]:
+    def make() -> Iterator[Piece]:
+        with reader.using(strategy.planner_settings):
+            yield from strategy.pieces(reader, lane, lane_count)
 
     return make
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from supa_assets.stream.count import read_count
-from supa_assets.stream.query import compose_relation, compose_table_count
+from supa_assets.stream.count import compose_table_count, read_count
 from supa_assets_tests.support.databases import Database
 
 
@@ -279,11 +278,7 @@ def test_a_table_that_can_have_no_hole_is_counted_by_its_index(any_database: Dat
 
 
 def explain(database: Database) -> Any:
-    table = database.table()
-    query = compose_table_count(
-        table.rows,
-        compose_relation(table.relation, is_partitioned=False),
-    )
+    query = compose_table_count(database.table().rows)
     with database.session() as session:
         shown = query.as_string(session.connection)
         (plan,) = session.connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -12,27 +13,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from supa_assets.errors import ValueNotExportable
-from supa_assets.plan.export_plan import PlannedTable
-from supa_assets.stream import chunks
-from supa_assets.stream.chunks import Strategy, guess_strategy
+from supa_assets.plan.export_plan import PlannedTable, TableStatistics
+from supa_assets.settings import Running
+from supa_assets.stream.limits import Limits
+from supa_assets.stream.strategies.choose import guess_strategy
+from supa_assets.stream.strategies.strategy import StrategyName
 from supa_assets_tests.support.databases import Database, as_file
 from supa_assets_tests.support.servers import Server
-
-SMALL_CHUNKS: dict[str, Any] = {"chunk_bytes": 4096, "streaming_threshold": 10}
+from supa_assets_tests.support.shapes import (
+    SMALL_CHUNKS,
+    SORTS_SMALL_HEAPS,
+    each_shape_with_each_server,
+    fill,
+    unordered,
+)
 
 
 @pytest.fixture(params=[1, 2, 3])
 def streams(request: pytest.FixtureRequest) -> int:
     return int(request.param)
-
-
-@pytest.fixture(autouse=True)
-def _sorts_small_heaps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "_SMALL_HEAP_BYTES", 0)
-
-
-def physical(table: PlannedTable) -> PlannedTable:
-    return table.model_copy(update={"ordered_by": []})
 
 
 def plain(database: Database, table: PlannedTable, order: str | None = None) -> str:
@@ -54,153 +53,20 @@ def rows(text: str) -> Counter[str]:
 
 
 def export(
-    database: Database, table: PlannedTable, **overrides: Any
-) -> tuple[str, Strategy | None]:
+    database: Database,
+    table: PlannedTable,
+    *,
+    limits: Limits = SORTS_SMALL_HEAPS,
+    **overrides: Any,
+) -> tuple[str, StrategyName | None]:
     with database.session(**{**SMALL_CHUNKS, **overrides}) as session:
-        stream = session.stream(table)
+        stream = session.stream(table, limits=limits)
         return as_file(stream), stream.strategy
 
 
-SHAPES = {
-    "identity": (
-        (
-            "CREATE TABLE cases (id int PRIMARY KEY, t text);"
-            "INSERT INTO cases SELECT n, repeat('x', n % 50) FROM generate_series(1, 3000) n"
-        ),
-        "key ranges",
-    ),
-    "gaps, deleted and updated rows": (
-        (
-            "CREATE TABLE cases (id int PRIMARY KEY, t text);"
-            "INSERT INTO cases SELECT n * n, 'row' FROM generate_series(1, 3000) n;"
-            "DELETE FROM cases WHERE id % 3 = 0; UPDATE cases SET t = 'changed' WHERE id % 2 = 0"
-        ),
-        "key ranges",
-    ),
-    "random uuid": (
-        (
-            "CREATE TABLE cases (id uuid PRIMARY KEY, t text);"
-            "INSERT INTO cases SELECT gen_random_uuid(), repeat('x', n % 50) FROM generate_series(1, 3000) n"
-        ),
-        "sorted buckets",
-    ),
-    "random text": (
-        (
-            'CREATE TABLE cases (id text PRIMARY KEY, bucket int, "t" text);'
-            "INSERT INTO cases SELECT 'é\"\\,{' || md5(n::text), n, 'x' FROM generate_series(1, 3000) n"
-        ),
-        "sorted buckets",
-    ),
-    "random text, nondeterministic collation": (
-        (
-            "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
-            "CREATE TABLE cases (id text COLLATE ci PRIMARY KEY);"
-            "INSERT INTO cases SELECT CASE WHEN n % 2 = 0 THEN upper(md5(n::text)) ELSE md5(n::text) END"
-            " FROM generate_series(1, 3000) n"
-        ),
-        "sorted buckets",
-    ),
-    "random, in a domain": (
-        (
-            "CREATE DOMAIN code AS text CHECK (value <> '');"
-            "CREATE TABLE cases (id code PRIMARY KEY);"
-            "INSERT INTO cases SELECT md5(n::text) FROM generate_series(1, 3000) n"
-        ),
-        "key ranges",
-    ),
-    "composite, random": (
-        (
-            "CREATE TABLE cases (a uuid, b uuid, PRIMARY KEY (a, b));"
-            "INSERT INTO cases SELECT md5((n % 900)::text)::uuid, gen_random_uuid() FROM generate_series(1, 3000) n"
-        ),
-        "sorted buckets",
-    ),
-    "first key column all equal": (
-        (
-            "CREATE TABLE cases (a int, b uuid, PRIMARY KEY (a, b));"
-            "INSERT INTO cases SELECT 1, gen_random_uuid() FROM generate_series(1, 3000)"
-        ),
-        "key ranges",
-    ),
-    "few prefixes, following the heap": (
-        (
-            "CREATE TABLE cases (a int, b int, PRIMARY KEY (a, b));"
-            "INSERT INTO cases SELECT n / 1000, n % 1000 FROM generate_series(1, 3000) n"
-        ),
-        "key ranges",
-    ),
-    "mostly empty pages": (
-        (
-            "CREATE TABLE cases (id uuid PRIMARY KEY, t text);"
-            "INSERT INTO cases SELECT gen_random_uuid(), repeat('x', 100) FROM generate_series(1, 20000) n;"
-            "DELETE FROM cases WHERE ctid NOT IN (SELECT ctid FROM cases ORDER BY ctid DESC LIMIT 500)"
-        ),
-        None,
-    ),
-    "values outside the pages": (
-        (
-            "CREATE TABLE cases (id uuid PRIMARY KEY, t text);"
-            "INSERT INTO cases SELECT gen_random_uuid(), CASE WHEN n % 50 = 0 THEN"
-            " (SELECT string_agg(md5(n::text || m), '') FROM generate_series(1, 500) m) ELSE 'small' END"
-            " FROM generate_series(1, 1000) n"
-        ),
-        "key ranges",
-    ),
-    "compressible values": (
-        (
-            "CREATE TABLE cases (id int PRIMARY KEY, t text, j jsonb);"
-            "INSERT INTO cases SELECT n, CASE WHEN n % 7 = 0 THEN repeat('x', 20000) END,"
-            " CASE WHEN n % 9 = 0 THEN jsonb_build_object('a', repeat('y', 200000)) END FROM generate_series(1, 300) n"
-        ),
-        "key ranges",
-    ),
-    "partitioned": (
-        (
-            "CREATE TABLE cases (id int, part int, t text, PRIMARY KEY (id, part)) PARTITION BY LIST (part);"
-            "CREATE TABLE cases_a PARTITION OF cases FOR VALUES IN (0);"
-            "CREATE TABLE cases_b PARTITION OF cases DEFAULT PARTITION BY HASH (id);"
-            "CREATE TABLE cases_b0 PARTITION OF cases_b FOR VALUES WITH (MODULUS 2, REMAINDER 0);"
-            "CREATE TABLE cases_b1 PARTITION OF cases_b FOR VALUES WITH (MODULUS 2, REMAINDER 1);"
-            "INSERT INTO cases SELECT n, n % 3, 'x' FROM generate_series(1, 3000) n"
-        ),
-        "key ranges",
-    ),
-    "partitioned, random": (
-        (
-            "CREATE TABLE cases (id uuid PRIMARY KEY, t text) PARTITION BY HASH (id);"
-            "CREATE TABLE cases_0 PARTITION OF cases FOR VALUES WITH (MODULUS 2, REMAINDER 0);"
-            "CREATE TABLE cases_1 PARTITION OF cases FOR VALUES WITH (MODULUS 2, REMAINDER 1);"
-            "INSERT INTO cases SELECT gen_random_uuid(), 'x' FROM generate_series(1, 3000) n"
-        ),
-        "sorted buckets",
-    ),
-    "inherited": (
-        (
-            "CREATE TABLE cases (id uuid PRIMARY KEY, t text); CREATE TABLE child () INHERITS (cases);"
-            "INSERT INTO cases SELECT gen_random_uuid(), 'x' FROM generate_series(1, 3000) n;"
-            "INSERT INTO child SELECT gen_random_uuid(), 'y' FROM generate_series(1, 3000) n"
-        ),
-        "sorted buckets",
-    ),
-}
-
-
-def fill(database: Database, shape: str) -> str | None:
-    """Make the table; tells the strategy that is right for it, if only one is."""
-    statements, strategy = SHAPES[shape]
-    database.execute(*statements.split(";"))
-    return strategy
-
-
-def shapes() -> Iterator[object]:
-    """Each shape with each server; PostgreSQL 18's wheel is built without ICU."""
-    for shape, (statements, _) in SHAPES.items():
-        for server in ("PostgreSQL 18", "PostgreSQL 15"):
-            if server == "PostgreSQL 15" or "provider = icu" not in statements:
-                yield pytest.param(server, shape, id=f"{shape}, {server}")
-
-
-@pytest.mark.parametrize(("any_server", "shape"), list(shapes()), indirect=["any_server"])
+@pytest.mark.parametrize(
+    ("any_server", "shape"), list(each_shape_with_each_server()), indirect=["any_server"]
+)
 def test_in_the_keys_order_every_cut_gives_the_same_bytes(
     any_database: Database, shape: str
 ) -> None:
@@ -216,10 +82,12 @@ def test_in_the_keys_order_every_cut_gives_the_same_bytes(
             assert strategy in (None, used)
 
 
-@pytest.mark.parametrize(("any_server", "shape"), list(shapes()), indirect=["any_server"])
+@pytest.mark.parametrize(
+    ("any_server", "shape"), list(each_shape_with_each_server()), indirect=["any_server"]
+)
 def test_in_heap_order_every_cut_gives_the_same_rows(any_database: Database, shape: str) -> None:
     fill(any_database, shape)
-    table = physical(any_database.table())
+    table = unordered(any_database.table())
     expected = rows(plain(any_database, any_database.table(), _order_of_own_rows(table, shape)))
     texts = []
     for streams in (1, 2, 3):
@@ -250,8 +118,8 @@ def test_a_table_that_is_written_to_is_as_in_its_snapshot(database: Database) ->
             "UPDATE cases SET n = -n, id = gen_random_uuid() WHERE n % 3 = 1",
             "INSERT INTO cases SELECT gen_random_uuid(), n FROM generate_series(1, 5000) n",
         )
-        assert as_file(session.stream(ordered)) == expected
-        assert rows(as_file(session.stream(physical(ordered)))) == rows(expected)
+        assert as_file(session.stream(ordered, limits=SORTS_SMALL_HEAPS)) == expected
+        assert rows(as_file(session.stream(unordered(ordered)))) == rows(expected)
 
 
 def test_a_table_that_grew_a_hundredfold_since_it_was_analyzed(database: Database) -> None:
@@ -263,18 +131,17 @@ def test_a_table_that_grew_a_hundredfold_since_it_was_analyzed(database: Databas
         "INSERT INTO cases SELECT n, repeat('x', 200) FROM generate_series(51, 5000) n",
     )
     table = database.table()
-    for cut in (table, physical(table)):
+    for cut in (table, unordered(table)):
         assert export(database, cut)[0] == plain(database, table)
 
 
 @pytest.mark.parametrize("kind", ["key ranges", "sorted buckets", "page ranges"])
-def test_at_the_edges_no_row_is_lost(
-    database: Database, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+def test_at_the_edges_no_row_is_lost(database: Database, kind: str) -> None:
     database.execute("CREATE TABLE cases (id int PRIMARY KEY)")
     threshold = SMALL_CHUNKS["streaming_threshold"]
+    limits = SORTS_SMALL_HEAPS
     if kind == "sorted buckets":
-        monkeypatch.setattr(chunks, "_MOST_VISITS_PER_PAGE", -1)
+        limits = replace(limits, most_visits_per_page=-1)
     lines_per_chunk = 4096 // len('{"id":1000},\n')
     counts = [0, 1, threshold - 1, threshold, threshold + 1]
     counts += [lines_per_chunk + n for n in (-1, 0, 1)] + [700]
@@ -285,47 +152,45 @@ def test_at_the_edges_no_row_is_lost(
         )
         filled = max(filled, count)
         table = database.table()
-        table = physical(table) if kind == "page ranges" else table
-        text, _ = export(database, table)
+        table = unordered(table) if kind == "page ranges" else table
+        text, _ = export(database, table, limits=limits)
         assert text.count("{") == filled
         assert text == plain(database, database.table())
 
 
-def test_a_border_on_the_last_row(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "_MOST_ROWS", 10)
+def test_a_border_on_the_last_row(database: Database) -> None:
+    limits = replace(SORTS_SMALL_HEAPS, most_rows=10)
     database.execute(
         "CREATE TABLE cases (id int PRIMARY KEY)",
         "INSERT INTO cases SELECT generate_series(1, 11)",
     )
     for _ in range(12):
-        assert export(database, database.table())[0] == plain(database, database.table())
+        text, _ = export(database, database.table(), limits=limits)
+        assert text == plain(database, database.table())
         database.execute("INSERT INTO cases SELECT max(id) + 1 FROM cases")
 
 
-def test_a_large_table_is_sorted_in_parts(
-    database: Database, monkeypatch: pytest.MonkeyPatch, streams: int
-) -> None:
-    monkeypatch.setattr(chunks, "_SORTED_BYTES", 64 * 1024)
+def test_a_large_table_is_sorted_in_parts(database: Database, streams: int) -> None:
+    limits = replace(SORTS_SMALL_HEAPS, sorted_bytes=64 * 1024)
     fill(database, "random uuid")
     table = database.table()
-    assert export(database, table, streams=streams) == (plain(database, table), "sorted buckets")
+    exported = export(database, table, limits=limits, streams=streams)
+    assert exported == (plain(database, table), "sorted buckets")
 
 
-def test_a_bucket_that_is_too_large_is_fetched_in_parts(
-    database: Database, monkeypatch: pytest.MonkeyPatch, streams: int
-) -> None:
-    monkeypatch.setattr(chunks, "_SAMPLED_PAGES", 2)  # borders are guessed badly
-    monkeypatch.setattr(chunks, "_SAMPLED_ROWS_PER_BUCKET", 0.1)
+def test_a_bucket_that_is_too_large_is_fetched_in_parts(database: Database, streams: int) -> None:
+    badly_guessed = replace(SORTS_SMALL_HEAPS, sampled_pages=2, sampled_rows_per_bucket=0.1)
     fill(database, "random uuid")
     table = database.table()
-    assert export(database, table, streams=streams)[0] == plain(database, table)
+    text, _ = export(database, table, limits=badly_guessed, streams=streams)
+    assert text == plain(database, table)
 
 
 def test_no_chunk_is_much_larger_than_asked(database: Database) -> None:
     fill(database, "compressible values")
-    for table in (database.table(), physical(database.table())):
+    for table in (database.table(), unordered(database.table())):
         with database.session(**SMALL_CHUNKS) as session:
-            for chunk in session.stream(table):
+            for chunk in session.stream(table, limits=SORTS_SMALL_HEAPS):
                 assert chunk.row_count == 1 or len(chunk.data) <= 4 * 4096
 
 
@@ -374,7 +239,6 @@ def types_database(any_server: Server) -> Iterator[Database]:
 )
 def test_keys_of_every_type_that_a_btree_sorts(
     types_database: Database,
-    monkeypatch: pytest.MonkeyPatch,
     key: list[tuple[str, str]],
     is_random: bool,
     streams: int,
@@ -389,9 +253,9 @@ def test_keys_of_every_type_that_a_btree_sorts(
         f"INSERT INTO cases SELECT {values} FROM generate_series(1, 1200) AS g(n) ORDER BY {order}"
         " ON CONFLICT DO NOTHING",
     )
-    monkeypatch.setattr(chunks, "_MOST_VISITS_PER_PAGE", -1 if is_random else 1e9)
+    limits = replace(SORTS_SMALL_HEAPS, most_visits_per_page=-1 if is_random else 1e9)
     table = types_database.table()
-    text, _ = export(types_database, table, streams=streams)
+    text, _ = export(types_database, table, limits=limits, streams=streams)
     with psycopg.connect(types_database.superuser_url) as connection:
         found = connection.execute(
             f"SELECT {names.replace(', ', '::text, ')}::text FROM cases ORDER BY {names}".encode()
@@ -406,15 +270,19 @@ def test_keys_of_every_type_that_a_btree_sorts(
 def test_the_guess_goes_by_the_catalogue(database: Database) -> None:
     database.execute("CREATE TABLE cases (id uuid PRIMARY KEY)")
     table = database.table()
-    settings = database.settings()
-    assert guess_strategy(table, settings) == "one piece"
-    large = table.model_copy(update={"estimated_row_count": 10**6, "byte_count": 10**9})
-    assert guess_strategy(large, settings) == "key ranges"
-    assert guess_strategy(physical(large), settings) == "page ranges"
-    shuffled = large.model_copy(update={"key_correlation": 0.01})
-    assert guess_strategy(shuffled, settings) == "sorted buckets"
-    partitioned = physical(large).model_copy(update={"is_partitioned": True})
-    assert guess_strategy(partitioned, settings) == "leaves"
+    running = Running()
+
+    def guess(table: PlannedTable, **statistics: Any) -> StrategyName:
+        known = {"estimated_row_count": 10**6, "byte_count": 10**9, **statistics}
+        large = table.model_copy(update={"statistics": TableStatistics(**known)})
+        return guess_strategy(large, running)
+
+    assert guess_strategy(table, running) == "one piece"
+    assert guess(table) == "key ranges"
+    assert guess(unordered(table)) == "page ranges"
+    assert guess(table, key_correlation=0.01) == "sorted buckets"
+    rows_ = table.rows.model_copy(update={"is_partitioned": True})
+    assert guess(unordered(table.model_copy(update={"rows": rows_}))) == "leaves"
 
 
 def test_a_value_that_the_server_cannot_write_is_named_by_column_and_key(
@@ -427,7 +295,7 @@ def test_a_value_that_the_server_cannot_write_is_named_by_column_and_key(
         "UPDATE cases SET large = large || large WHERE id = 42",
     )
     table = database.table()
-    for cut, where in ((table, "id = 42"), (physical(table), "ctid = (0,")):
+    for cut, where in ((table, "id = 42"), (unordered(table), "ctid = (0,")):
         with database.session() as session, pytest.raises(ValueNotExportable) as caught:
             list(session.stream(cut))
         assert 'column "large" of the row with' in str(caught.value)

@@ -1,0 +1,23 @@
+-- Of each column of the primary key of :schema.:table, in order: the five comparisons of its btree operator class, from
+-- smaller to greater.
+-- \set schema 'pg_catalog'
+-- \set table 'pg_class'
+SELECT
+    k.position                                                AS position,
+    n.nspname                                                 AS schema_name,
+    o.oprname                                                 AS name
+FROM pg_catalog.pg_index AS i
+JOIN pg_catalog.pg_class AS c ON c.oid = i.indrelid
+JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
+CROSS JOIN LATERAL unnest(i.indclass::pg_catalog.oid[]) WITH ORDINALITY AS k(opclass, position)
+JOIN pg_catalog.pg_opclass AS b ON b.oid = k.opclass
+JOIN pg_catalog.pg_amop AS a
+  ON a.amopfamily = b.opcfamily
+ AND a.amoplefttype = b.opcintype
+ AND a.amoprighttype = b.opcintype
+JOIN pg_catalog.pg_operator AS o ON o.oid = a.amopopr
+JOIN pg_catalog.pg_namespace AS n ON n.oid = o.oprnamespace
+WHERE i.indisprimary
+  AND s.nspname = :'schema'
+  AND c.relname = :'table'
+ORDER BY k.position, a.amopstrategy
