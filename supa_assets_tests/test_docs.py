@@ -29,11 +29,12 @@ from supa_assets_tests.support.databases import Database, new_database
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "supa_assets"
 DOCS = ROOT / "docs"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *PACKAGE.rglob("*.md")])
 OURS = [
     *(DOCS / name for name in ("ARCHITECTURE.md", "FORMAT.md", "RESTORE.md", "TYPES.md")),
     *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((DOCS / "decisions").glob("*.md")),
+    PACKAGE / "server" / "sql" / "README.md",
 ]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from supa_assets_tests.support.code import PACKAGE, functions, imports
 
-TOP = {"errors", "naming", "schema_classes", "settings"}
+TOP = {"errors", "naming", "notice", "schema_classes", "settings"}
 """Modules that every room may import."""
 BEFORE = {
     "files": set(),

@@ -37,7 +37,7 @@ def doctor() -> None:
 
 def _render(finding: Finding) -> str:
     head = f"{_MARKS[finding.level]}{finding.subject:<{_SUBJECT_WIDTH}}"
-    lines = f"{head}{finding.message}"
-    if finding.fix:
-        lines += "\n" + textwrap.indent(f"HINT: {finding.fix}", " " * len(_MARKS["ok"]))
+    lines = f"{head}{finding.text}"
+    if finding.hint:
+        lines += "\n" + textwrap.indent(f"HINT: {finding.hint}", " " * len(_MARKS["ok"]))
     return lines

@@ -21,7 +21,7 @@ from supa_assets.cli.report import (
     print_columns,
 )
 from supa_assets.cli.tables import print_plan, tell_if_recalled
-from supa_assets.export.consistency import judge_published
+from supa_assets.export.assessment import assess_published
 from supa_assets.export.known_plan import read_or_recall_plan
 from supa_assets.files.open import open_storage
 from supa_assets.files.publish import read_metadata
@@ -196,7 +196,7 @@ def _tell_missing(settings: Settings, plan: ExportPlan, selection: Selection) ->
     metadata = read_metadata(open_storage(settings.places.output))
     if metadata is None or len(selection.tables) < len(plan.tables):
         return False
-    missing = judge_published(metadata, plan)
+    missing = assess_published(metadata, plan)
     if missing.is_complete:
         return False
     build_console(to_stderr=True).print(

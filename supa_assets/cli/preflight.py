@@ -24,5 +24,5 @@ def print_preflight(settings: Settings, plan: ExportPlan, selected: Sequence[Pla
     if warning:
         err.print(f"warning: {warning}", soft_wrap=True)
     for refusal in found.refusals.values():
-        err.print(f"error: {refusal.error()}", soft_wrap=True)
+        err.print(f"error: {refusal}", soft_wrap=True)
     return not found.refusals

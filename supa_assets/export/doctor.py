@@ -16,11 +16,13 @@ import psycopg
 from supa_assets.errors import SettingsError, SupaAssetsError
 from supa_assets.export.preflight import Preflight, explain_plain_text, preflight
 from supa_assets.export.source import SourceDatabase
+from supa_assets.notice import Notice
 from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.server.address import Address, parse_url
 from supa_assets.server.connection import connect
 from supa_assets.server.explain import explain_query_error
-from supa_assets.server.queries import fetch_query
+from supa_assets.server.identity import identify_server
+from supa_assets.server.queries import fetch_row
 from supa_assets.settings import Settings
 
 __all__ = ["Doctor", "Finding", "Level", "run_doctor"]
@@ -28,15 +30,13 @@ __all__ = ["Doctor", "Finding", "Level", "run_doctor"]
 Level = Literal["ok", "warning", "problem"]
 
 
-@dataclass(frozen=True)
-class Finding:
+@dataclass(frozen=True, kw_only=True)
+class Finding(Notice):
     """One thing that was looked at."""
 
     level: Level
     """A problem keeps an export from its end; a warning doesn't."""
     subject: str
-    message: str
-    fix: str | None = None
 
 
 @dataclass
@@ -52,8 +52,8 @@ class Doctor:
         """Whether nothing keeps an export from its end."""
         return all(finding.level != "problem" for finding in self.findings)
 
-    def note(self, level: Level, subject: str, message: str, fix: str | None = None) -> None:
-        self.findings.append(Finding(level, subject, message, fix))
+    def note(self, level: Level, subject: str, text: str, hint: str | None = None) -> None:
+        self.findings.append(Finding(text, hint=hint, level=level, subject=subject))
 
 
 def run_doctor(settings: Settings) -> Doctor:
@@ -71,9 +71,8 @@ def _examine(doctor: Doctor, address: Address, settings: Settings) -> None:
     with _connected(address, settings) as connection:
         entry = address.describe()
         doctor.note("ok", "connection", f"{entry.host}:{entry.port}/{entry.database} answers")
-        found = fetch_query(connection, "doctor_session.sql")[0]
-        version = connection.info.parameter_status("server_version")
-        doctor.note("ok", "server", f"PostgreSQL {version}")
+        found = fetch_row(connection, "doctor_session.sql")
+        doctor.note("ok", "server", f"PostgreSQL {identify_server(connection).version}")
         _check_tls(doctor, connection, address)
         for check in (_check_role, _check_replica, _check_timeouts):
             check(doctor, found)
@@ -104,7 +103,7 @@ def _check_addresses(doctor: Doctor, address: Address) -> None:
 
 def _check_tls(doctor: Doctor, connection: psycopg.Connection[Any], address: Address) -> None:
     if warning := explain_plain_text(connection, address):
-        doctor.note("warning", "TLS", warning.message, warning.hint)
+        doctor.note("warning", "TLS", warning.text, warning.hint)
     elif not connection.pgconn.ssl_in_use:
         doctor.note("ok", "TLS", "none, on this machine")
     elif address.parameters.get("sslmode") == "verify-full":
@@ -180,8 +179,8 @@ def _check_pooler(
         return
     connection.rollback()
     with _connected(address, settings) as other:
-        backend_pid = fetch_query(other, "doctor_session.sql")[0]["backend_pid"]
-        again = fetch_query(connection, "doctor_session.sql")[0]["backend_pid"]
+        backend_pid = fetch_row(other, "doctor_session.sql")["backend_pid"]
+        again = fetch_row(connection, "doctor_session.sql")["backend_pid"]
         connection.rollback()
     if found["backend_pid"] in (backend_pid, again) and backend_pid != found["backend_pid"]:
         doctor.note("ok", "pooler", "session mode, or a transaction pooler with nobody else on it")
@@ -201,7 +200,7 @@ def _check_tables(doctor: Doctor, settings: Settings) -> None:
             database.check_joinable(hold.snapshot)
             doctor.note("ok", "snapshot", "a second connection reads in the snapshot of the first")
     for refusal in found.refusals.values():
-        doctor.note("problem", "privileges", refusal.message, refusal.hint)
+        doctor.note("problem", "privileges", refusal.text, refusal.hint)
     if not plan.tables:
         doctor.note(
             "problem", "tables", "there are none to export", "see the settings schemas and auth."

@@ -18,8 +18,8 @@ from typing import Any
 import psycopg
 from psycopg import errors, sql
 
-from supa_assets.errors import SourceError
 from supa_assets.naming import Relation
+from supa_assets.notice import Notice
 from supa_assets.plan.export_plan import PlannedTable
 from supa_assets.server.address import Address
 from supa_assets.server.connection import lift_timeouts
@@ -90,20 +90,20 @@ def explain_lock_failure(
     *,
     timeout_s: float,
     address: Address,
-) -> dict[Relation, SourceError]:
+) -> dict[Relation, Notice]:
     """Name who holds each of the relations, as far as the role may see it."""
     if not relations:
         return {}
     holders = _read_holders(connection, relations)
     return {
-        relation: SourceError(
+        relation: Notice(
             address.redact(
                 f'"{relation!s}" could not be locked for reading within {timeout_s:g} s:'
                 f" {'; '.join(_describe_all(holders[relation]))}"
             ),
-            hint="wait until it is done and run again, end it with pg_terminate_backend(), or raise the setting"
+            relation,
+            "wait until it is done and run again, end it with pg_terminate_backend(), or raise the setting"
             " lock_timeout_s.",
-            relation=str(relation),
         )
         for relation in relations
     }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from pydantic import BaseModel, ConfigDict
 
-from supa_assets.errors import SourceError
+from supa_assets.export.absence import describe_absence, explain_absence
 from supa_assets.export.locks import explain_lock_failure
 from supa_assets.export.refusals import (
     Refusal,
@@ -21,20 +21,15 @@ from supa_assets.export.refusals import (
     refuse_missing,
     refuse_unprivileged,
 )
-from supa_assets.export.survey import Survey, SurveyedRelation, survey
-from supa_assets.files.metadata import (
-    DriftEntry,
-    NotExportedEntry,
-    NotExportedReason,
-    NotIncludedEntry,
-)
+from supa_assets.export.survey import SurveyedRelation, survey
+from supa_assets.files.metadata import DriftEntry, NotExportedEntry, NotIncludedEntry
 from supa_assets.files.publish import Findings
 from supa_assets.files.structure import StructureEntry
 from supa_assets.naming import Relation
+from supa_assets.notice import Notice
 from supa_assets.plan.export_plan import ExportPlan, PlannedTable, plan_export
-from supa_assets.schema_classes import SchemaClass, classify_schema
 from supa_assets.server.address import Address
-from supa_assets.server.catalog import AUTH_TABLES, read_catalog
+from supa_assets.server.catalog import read_catalog
 from supa_assets.server.explain import explain_query_error
 from supa_assets.server.structure import read_structure
 from supa_assets.settings import Settings
@@ -42,17 +37,7 @@ from supa_assets.settings import Settings
 if TYPE_CHECKING:
     from supa_assets.export.source import SnapshotHold
 
-__all__ = [
-    "Preflight",
-    "Refusal",
-    "Survey",
-    "SurveyedRelation",
-    "explain_plain_text",
-    "preflight",
-    "read_tables",
-    "renew",
-    "survey",
-]
+__all__ = ["Preflight", "explain_plain_text", "preflight", "read_tables", "renew"]
 
 
 class Preflight(BaseModel):
@@ -66,8 +51,8 @@ class Preflight(BaseModel):
     """By asset name, those that can't be read."""
     relations: list[NotExportedEntry]
     """All relations that this run won't export, each with its reason."""
-    exported: list[NotExportedEntry]
-    """The run's own, as they are to be named should they fail."""
+    failed_unless_published: list[NotExportedEntry]
+    """The run's own tables, as they are to be named should they fail."""
     not_included: NotIncludedEntry
     drift: list[DriftEntry]
     structure: StructureEntry
@@ -84,7 +69,9 @@ class Preflight(BaseModel):
 
     def findings(self) -> Findings:
         """For metadata.json."""
-        relations = sorted([*self.relations, *self.exported], key=lambda entry: entry.relation)
+        relations = sorted(
+            [*self.relations, *self.failed_unless_published], key=lambda entry: entry.relation
+        )
         return Findings(relations, self.not_included, self.drift, self.structure)
 
     def refuse(self) -> None:
@@ -104,9 +91,8 @@ def preflight(
 
 def read_tables(hold: SnapshotHold, settings: Settings) -> dict[Relation, PlannedTable]:
     """The tables as the database has them in the hold's snapshot."""
-    source = hold.address.describe()
     try:
-        catalog = read_catalog(hold.connection, settings.choice, source=source)
+        catalog = read_catalog(hold.connection, settings.choice, address=hold.address)
     except psycopg.Error as error:
         raise explain_query_error(error, hold.address) from None
     return {t.relation: t for t in plan_export(catalog, settings.choice).tables}
@@ -118,11 +104,11 @@ def renew(loaded: PlannedTable, fresh: PlannedTable) -> PlannedTable:
     return fresh.model_copy(update={name: getattr(loaded, name) for name in names})
 
 
-def explain_plain_text(connection: psycopg.Connection[Any], address: Address) -> SourceError | None:
-    """A warning where rows and the password's proof travel unencrypted to another machine; not to be raised."""
+def explain_plain_text(connection: psycopg.Connection[Any], address: Address) -> Notice | None:
+    """A warning where rows and the password's proof travel unencrypted to another machine."""
     if connection.pgconn.ssl_in_use or address.is_local():
         return None
-    return SourceError(
+    return Notice(
         f'the connection to "{address.describe().host}" is not encrypted',
         hint="add ?sslmode=require to the URL, or better sslmode=verify-full (docs/CONFIGURATION.md, TLS).",
     )
@@ -163,8 +149,8 @@ class _Comparison:
                 for key, relation in self._survey.relations.items()
                 if key not in readable
             ],
-            exported=[
-                _entry(self._survey.relations[key], "failed")
+            failed_unless_published=[
+                describe_absence(self._survey.relations[key], "failed")
                 for key in readable
                 if key in self._survey.relations
             ],
@@ -181,7 +167,7 @@ class _Comparison:
         for key in wanted:
             relation = self._survey.relations.get(key)
             if relation is None or key not in self._fresh:
-                refusals[key] = refuse_missing(key, relation, role)
+                refusals[key] = refuse_missing(key, relation)
             elif not (relation.has_usage and relation.has_select):
                 refusals[key] = refuse_unprivileged(relation, role)
             elif relation.has_hidden_rows:
@@ -192,29 +178,23 @@ class _Comparison:
             timeout_s=self._settings.running.lock_timeout_s,
             address=self._hold.address,
         )
-        for key, error in locked.items():
-            refusals[key] = Refusal(
-                reason="locked",
-                message=error.message,
-                hint=error.hint or "",
-                relation=key,
-                role=role,
-            )
+        for key, held in locked.items():
+            refusals[key] = Refusal(held.text, key, held.hint, reason="locked")
         return refusals
 
     def _describe(self, relation: SurveyedRelation, refusal: Refusal | None) -> NotExportedEntry:
         key = relation.relation
         if refusal is not None and refusal.reason is not None:
-            return _entry(relation, refusal.reason)
+            return describe_absence(relation, refusal.reason)
         if key in self._fresh:
             known = key in self._loaded
-            return _entry(
+            return describe_absence(
                 relation,
                 "not selected in this run"
                 if known
                 else "created since the definitions were loaded",
             )
-        return _explain_absence(relation, self._settings)
+        return explain_absence(relation, self._settings.choice)
 
     def _find_drift(self, wanted: Mapping[Relation, PlannedTable]) -> Iterator[DriftEntry]:
         """Of the run's tables; and tables that are new, whatever the run selects."""
@@ -243,45 +223,3 @@ def _compare(loaded: PlannedTable, fresh: PlannedTable) -> Iterator[DriftEntry]:
         yield DriftEntry(
             **where, change="primary key changed", expected=next(keys), found=next(keys)
         )
-
-
-# Why a relation is not exported
-
-
-def _entry(
-    relation: SurveyedRelation, reason: NotExportedReason, detail: str | None = None
-) -> NotExportedEntry:
-    return NotExportedEntry(
-        schema_name=relation.relation.schema_name,
-        name=relation.relation.name,
-        kind=relation.kind,
-        reason=reason,
-        detail=detail,
-    )
-
-
-_OF_SCHEMA: Mapping[SchemaClass, NotExportedReason] = {
-    "user": "schema not selected",
-    "platform": "platform schema",
-    "transient": "transient schema",
-    "internal": "internal schema",
-}
-
-
-def _explain_absence(relation: SurveyedRelation, settings: Settings) -> NotExportedEntry:
-    """Why the settings, or the relation's own kind, leave it out. The first reason that counts is told."""
-    schema_class = classify_schema(relation.relation.schema_name)
-    if schema_class == "internal":
-        return _entry(relation, "internal schema")
-    if relation.extension and relation.relation.schema_name not in settings.choice.platform_schemas:
-        return _entry(relation, "extension", relation.extension)
-    if relation.kind in ("view", "materialized view", "foreign table"):
-        return _entry(relation, relation.kind)
-    if relation.relation in AUTH_TABLES and not settings.choice.auth:
-        return _entry(relation, "excluded by setting", "auth")
-    if relation.relation.schema_name not in (
-        *settings.choice.schemas,
-        *settings.choice.platform_schemas,
-    ):
-        return _entry(relation, _OF_SCHEMA[schema_class])
-    return _entry(relation, "excluded by setting", settings.choice.excluding(relation.relation))

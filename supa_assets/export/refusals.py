@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-
-from pydantic import BaseModel, ConfigDict
+from dataclasses import dataclass
 
 from supa_assets.errors import PermissionDenied, SchemaChanged, SourceError, SupaAssetsError
 from supa_assets.export.survey import SurveyedRelation
 from supa_assets.files.metadata import NotExportedReason
 from supa_assets.naming import Relation
+from supa_assets.notice import Notice
 from supa_assets.server.grants import Grant, grant_select, grant_usage, merge_grants, quote_name
 
 __all__ = ["Refusal", "refuse_all", "refuse_filtered", "refuse_missing", "refuse_unprivileged"]
@@ -17,22 +17,17 @@ __all__ = ["Refusal", "refuse_all", "refuse_filtered", "refuse_missing", "refuse
 _MOST_NAMED = 20
 
 
-class Refusal(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Refusal(Notice):
     """Why a table can't be read in this run; `error` gives it as it is raised."""
-
-    model_config = ConfigDict(frozen=True)
 
     reason: NotExportedReason | None
     """None where the relation is no longer there."""
-    message: str
-    hint: str
-    relation: Relation
-    role: str
     grants: tuple[Grant, ...] = ()
 
     def error(self) -> SupaAssetsError:
         """The error of this table's own step."""
-        return _ERRORS[self.reason](self.message, hint=self.hint, relation=self.relation)
+        return self.as_error(_ERRORS[self.reason])
 
 
 _ERRORS: Mapping[NotExportedReason | None, type[SupaAssetsError]] = {
@@ -49,7 +44,7 @@ def refuse_all(refusals: Sequence[Refusal], *, table_count: int) -> None:
         raise refusals[0].error()
     if not refusals:
         return
-    said = "; ".join(refusal.message for refusal in refusals[:_MOST_NAMED])
+    said = "; ".join(refusal.text for refusal in refusals[:_MOST_NAMED])
     if len(refusals) > _MOST_NAMED:
         said += f"; and {len(refusals) - _MOST_NAMED} more"
     kinds = {_ERRORS[refusal.reason] for refusal in refusals}
@@ -60,15 +55,14 @@ def refuse_all(refusals: Sequence[Refusal], *, table_count: int) -> None:
     )
 
 
-def refuse_missing(relation: Relation, found: SurveyedRelation | None, role: str) -> Refusal:
+def refuse_missing(relation: Relation, found: SurveyedRelation | None) -> Refusal:
     """What the plan has, and the database hasn't any more, or not as a table."""
     what = "is no longer in the database" if found is None else "is no longer what it was"
     return Refusal(
+        f'"{relation}" {what}',
+        relation,
+        "it was dropped or altered since the definitions were loaded; run again (in the UI: reload definitions).",
         reason=None,
-        message=f'"{relation}" {what}',
-        hint="it was dropped or altered since the definitions were loaded; run again (in the UI: reload definitions).",
-        relation=relation,
-        role=role,
     )
 
 
@@ -80,11 +74,10 @@ def refuse_unprivileged(found: SurveyedRelation, role: str) -> Refusal:
     if not found.has_select:
         grants.append(grant_select(found.relation, role))
     return Refusal(
+        f'role "{role}" may not read "{found.relation}"',
+        found.relation,
+        f"{' '.join(merge_grants(grants))} Or leave it out (setting exclude; auth: --skip-auth).",
         reason="no privilege",
-        message=f'role "{role}" may not read "{found.relation}"',
-        hint=f"{' '.join(merge_grants(grants))} Or leave it out (setting exclude; auth: --skip-auth).",
-        relation=found.relation,
-        role=role,
         grants=tuple(grants),
     )
 
@@ -96,11 +89,10 @@ def refuse_filtered(found: SurveyedRelation, role: str) -> Refusal:
         mend += f" Or, since the role owns it: ALTER TABLE {quote_name(*found.relation)}"
         mend += " NO FORCE ROW LEVEL SECURITY;"
     return Refusal(
+        f'"{found.relation}" has row-level security that would hide rows from role "{role}"',
+        found.relation,
+        f"connect as a role with BYPASSRLS (Supabase's postgres), or: {mend}",
         reason="row-level security",
-        message=f'"{found.relation}" has row-level security that would hide rows from role "{role}"',
-        hint=f"connect as a role with BYPASSRLS (Supabase's postgres), or: {mend}",
-        relation=found.relation,
-        role=role,
     )
 
 
@@ -109,4 +101,4 @@ def _hints_of_all(refusals: Sequence[Refusal]) -> Iterator[str]:
     if grants := [grant for refusal in refusals for grant in refusal.grants]:
         yield " ".join(merge_grants(grants))
         yield "Or leave them out (setting exclude; auth: --skip-auth)."
-    yield from {refusal.hint: None for refusal in refusals if not refusal.grants}
+    yield from {refusal.hint: None for refusal in refusals if refusal.hint and not refusal.grants}

@@ -17,9 +17,11 @@ from supa_assets.files.metadata import ServerEntry, SnapshotEntry, SourceEntry
 from supa_assets.naming import Relation
 from supa_assets.plan.export_plan import ExportPlan, PlannedTable, plan_export
 from supa_assets.server.address import Address, parse_url
-from supa_assets.server.catalog import identify_source, read_catalog
+from supa_assets.server.catalog import read_catalog
 from supa_assets.server.connection import SESSION_SETTINGS, connect, pin_session
 from supa_assets.server.explain import explain_query_error
+from supa_assets.server.identity import identify_server, identify_source
+from supa_assets.server.queries import fetch_row
 from supa_assets.settings import Settings
 from supa_assets.stream.limits import DEFAULT_LIMITS, Limits
 from supa_assets.stream.table_stream import TableStream
@@ -41,12 +43,12 @@ class _InSnapshot:
     @cached_property
     def source(self) -> SourceEntry:
         """Which database this is, with its server's own identifier where the role may ask."""
-        return identify_source(self.connection, self.address.describe())
+        return identify_source(self.connection, self.address)
 
     @property
     def server(self) -> ServerEntry:
         """The server's version, as the connection told it."""
-        return _server_of(self.connection)
+        return identify_server(self.connection)
 
     @property
     def session_settings(self) -> dict[str, str]:
@@ -161,7 +163,7 @@ class SourceDatabase:
         with self._connect() as connection:
             try:
                 pin_session(connection, lock_timeout_s=self._settings.running.lock_timeout_s)
-                catalog = read_catalog(connection, self._settings.choice, source=self.describe())
+                catalog = read_catalog(connection, self._settings.choice, address=self._address)
             except psycopg.Error as error:
                 raise explain_query_error(error, self._address) from None
         return plan_export(catalog, self._settings.choice)
@@ -190,8 +192,8 @@ class SourceDatabase:
     ) -> Iterator[SourceSession]:
         """A session on the given snapshot, or on one of its own.
 
-        `tables` are those that it will read: it locks them for itself at once. The hold's locks don't serve it, and DDL
-        that waits for them later would make this session wait behind it.
+        `tables` are those that it will read. Lock now: DDL queued behind the hold would block this session's later
+        locks.
         """
         with self._connect() as connection:
             with self._explaining():
@@ -259,23 +261,8 @@ def _is_usable(connection: psycopg.Connection[Any]) -> bool:
     return connection.info.transaction_status in (TransactionStatus.IDLE, TransactionStatus.INTRANS)
 
 
-def _server_of(connection: psycopg.Connection[Any]) -> ServerEntry:
-    return ServerEntry(
-        version=connection.info.parameter_status("server_version") or "unknown",
-        version_number=connection.info.server_version,
-    )
-
-
 def _export_snapshot(connection: psycopg.Connection[Any]) -> SnapshotEntry:
-    """The clock and the WAL position are read in the statement that takes the snapshot."""
-    row = connection.execute(
-        "SELECT pg_catalog.pg_export_snapshot(),"
-        " pg_catalog.to_char(pg_catalog.statement_timestamp() AT TIME ZONE 'UTC',"
-        ' \'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"\'),'
-        " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text END"
-    ).fetchone()
-    assert row is not None
-    return SnapshotEntry(id=row[0], time=row[1], wal_lsn=row[2])
+    return SnapshotEntry(**fetch_row(connection, "source_snapshot.sql"))
 
 
 def _join_snapshot(connection: psycopg.Connection[Any], snapshot: SnapshotEntry) -> None:

@@ -11,7 +11,7 @@ from psycopg import errors
 
 from supa_assets.files.metadata import NotIncludedEntry, RelationKind
 from supa_assets.naming import Relation
-from supa_assets.server.queries import fetch_query
+from supa_assets.server.queries import fetch_query, fetch_row
 
 __all__ = ["Survey", "SurveyedRelation", "survey"]
 
@@ -47,15 +47,14 @@ def survey(connection: psycopg.Connection[Any]) -> Survey:
     for row in fetch_query(connection, "survey_relations.sql"):
         relation = Relation(row.pop("schema_name"), row.pop("name"))
         relations[relation] = SurveyedRelation(relation, **row)
-    counted = connection.execute(
-        "SELECT current_user::pg_catalog.text, (SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata)"
-    ).fetchone()
-    assert counted is not None
+    session = fetch_row(connection, "survey_session.sql")
     objects = _count_storage_objects(connection, relations.get(Relation("storage", "objects")))
     return Survey(
-        role=counted[0],
+        role=session["role"],
         relations=relations,
-        not_included=NotIncludedEntry(large_object_count=counted[1], storage_object_count=objects),
+        not_included=NotIncludedEntry(
+            large_object_count=session["large_object_count"], storage_object_count=objects
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from supa_assets.export.consistency import Consistency, judge_export, judge_published
+from supa_assets.export.assessment import Assessment, assess_export, assess_published
 from supa_assets.files.holes import FoundHole
 from supa_assets.files.metadata import METADATA_FILE, ExportMetadata, TableEntry
 from supa_assets.files.publish import read_metadata, require_metadata, without_replaced
@@ -82,7 +82,7 @@ def report_export(
     instance: dg.DagsterInstance, metadata: ExportMetadata, plan: ExportPlan, *, run_id: str
 ) -> None:
     """Report what a run published that didn't execute the asset's own step."""
-    judged = judge_published(metadata, plan)
+    judged = assess_published(metadata, plan)
     instance.report_runless_asset_event(
         dg.AssetMaterialization(_KEY, metadata={**_metadata(judged), "run_id": run_id})
     )
@@ -100,19 +100,19 @@ def report_export(
         )
 
 
-def _judge_run(files: JsonFileIOManager, plan: ExportPlan) -> Consistency:
+def _judge_run(files: JsonFileIOManager, plan: ExportPlan) -> Assessment:
     """What will be published: this run's tables, and those of the earlier export that it doesn't replace."""
     if (found := files.preflight()) is None:
-        return judge_published(require_metadata(files.storage()), plan)
+        return assess_published(require_metadata(files.storage()), plan)
     published = read_metadata(files.storage())
     tables: dict[str, TableEntry] = dict(published.tables) if published else {}
     staged = files.staged_entries()
     replaces_all = staged.keys() >= {table.name for table in plan.tables}
     kept: Mapping[str, TableEntry] = {} if replaces_all else without_replaced(tables, staged)
-    return judge_export({**kept, **staged}, plan=plan, relations=found.findings().relations)
+    return assess_export({**kept, **staged}, plan=plan, relations=found.findings().relations)
 
 
-def _results(judged: Consistency) -> list[dg.AssetCheckResult]:
+def _results(judged: Assessment) -> list[dg.AssetCheckResult]:
     return [
         dg.AssetCheckResult(
             check_name=IS_COMPLETE,
@@ -133,7 +133,7 @@ def _results(judged: Consistency) -> list[dg.AssetCheckResult]:
     ]
 
 
-def _judge_holes(judged: Consistency) -> dg.AssetCheckResult:
+def _judge_holes(judged: Assessment) -> dg.AssetCheckResult:
     holes = judged.holes
     metadata: dict[str, dg.RawMetadataValue] = {"columns": len(holes)}
     if holes:
@@ -162,7 +162,7 @@ def _as_record(found: FoundHole) -> dg.TableRecord:
     )
 
 
-def _metadata(judged: Consistency) -> dict[str, Any]:
+def _metadata(judged: Assessment) -> dict[str, Any]:
     entries = judged.tables.values()
     return {
         "tables": len(entries),

@@ -31,6 +31,7 @@ from supa_assets.files.structure import (
     TypeEntry,
 )
 from supa_assets.naming import Relation
+from supa_assets.notice import Notice
 from supa_assets.server.queries import fetch_query
 
 __all__ = ["NOT_CREATED", "Creation", "create_missing"]
@@ -52,7 +53,10 @@ class Creation:
     tables: dict[str, TableEntry] = field(default_factory=dict)
     """By asset name: those that were made."""
     created: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Notice] = field(default_factory=list)
+
+    def note(self, text: str, relation: Relation | None = None) -> None:
+        self.notes.append(Notice(text, relation))
 
     def add_constraints(self) -> None:
         """To be called after the rows. A rule that a row breaks is an error, one that can't be made a note."""
@@ -71,11 +75,11 @@ class Creation:
                     self._add_constraint(entry, constraint)
 
     def _add_constraint(self, entry: TableEntry, constraint: ConstraintEntry) -> None:
-        relation = str(entry.relation)
+        relation = entry.relation
         statement: sql.Composable = sql.SQL(constraint.definition)
         if constraint.kind != "unique index":
             statement = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(
-                sql.Identifier(*entry.relation),
+                sql.Identifier(*relation),
                 sql.Identifier(constraint.name),
                 statement,
             )
@@ -90,9 +94,8 @@ class Creation:
                 relation=relation,
             ) from None
         except psycopg.Error as error:
-            self.notes.append(
-                f'{constraint.kind} "{constraint.name}" of "{relation}" was not created: {_said(error)}'
-            )
+            what = f'{constraint.kind} "{constraint.name}" of "{relation}"'
+            self.note(f"{what} was not created: {_said(error)}", relation)
 
 
 def create_missing(
@@ -119,7 +122,7 @@ def create_missing(
     missing = {n: e for n, e in entries.items() if e.relation not in existing}
     if missing:
         _Creator(creation, metadata.structure, missing).run()
-        creation.notes.append(NOT_CREATED)
+        creation.note(NOT_CREATED)
     return creation
 
 
@@ -162,36 +165,30 @@ class _Creator:
     # What is missing
 
     def _without_existing_types(self) -> list[TypeEntry]:
-        query = (
-            "SELECT n.nspname, t.typname FROM pg_catalog.pg_type AS t"
-            " JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace"
-        )
-        existing = set(self._connection.execute(query).fetchall())
+        existing = self._read_names("create_types.sql")
         return [t for t in self._structure.types if t.relation not in existing]
 
     def _missing_sequences(self) -> list[SequenceEntry]:
-        query = (
-            "SELECT n.nspname, c.relname FROM pg_catalog.pg_class AS c"
-            " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
-        )
-        existing = set(self._connection.execute(query).fetchall())
+        existing = self._read_names("create_relations.sql")
         return [s for s in self._structure.sequences if s.relation not in existing]
 
     def _missing_extensions(self) -> list[ExtensionEntry]:
-        existing = {
-            name
-            for (name,) in self._connection.execute("SELECT extname FROM pg_catalog.pg_extension")
-        }
+        existing = self._read_extension_versions()
         return [e for e in self._structure.extensions if e.is_used and e.name not in existing]
+
+    def _read_names(self, file: str) -> set[Relation]:
+        rows = fetch_query(self._connection, file)
+        return {Relation(row["schema_name"], row["name"]) for row in rows}
+
+    def _read_extension_versions(self) -> dict[str, str]:
+        rows = fetch_query(self._connection, "structure_extensions.sql")
+        return {row["name"]: row["version"] for row in rows}
 
     # Making it
 
     def _create_schemas(self, names: list[str]) -> None:
-        existing = {
-            name
-            for (name,) in self._connection.execute("SELECT nspname FROM pg_catalog.pg_namespace")
-        }
-        for name in sorted(set(names) - existing):
+        rows = fetch_query(self._connection, "create_schemas.sql")
+        for name in sorted(set(names) - {row["schema_name"] for row in rows}):
             _execute(self._connection, sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
             self._creation.created.append(f'schema "{name}"')
 
@@ -206,14 +203,11 @@ class _Creator:
                 f'extension "{name}", whose types the export has, can\'t be created: {_said(error)}',
                 hint="install it on the server, and create it as a role that may. Nothing was written.",
             ) from None
-        row = self._connection.execute(
-            "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = %s", [name]
-        ).fetchone()
         self._creation.created.append(f'extension "{name}"')
-        if row and row[0] != version:
-            self._creation.notes.append(
-                f'extension "{name}" is of version {row[0]}, the source has {version}'
-            )
+        found = self._read_extension_versions()[name]
+        if found != version:
+            text = f'extension "{name}" is of version {found}, the source has {version}'
+            self._creation.note(text)
 
     def _create_in_some_order(self, types: list[TypeEntry]) -> None:
         """Types and tables may need each other: whatever fails is tried again as long as something else succeeds."""
@@ -243,25 +237,24 @@ class _Creator:
         if type_.kind == "base":
             raise errors.UndefinedObject("it is written in C")
         if type_.canonical:
-            self._creation.notes.append(
-                f'range "{type_.relation}" was created without its function {type_.canonical}'
-            )
+            text = f'range "{type_.relation}" was created without its function {type_.canonical}'
+            self._creation.note(text, type_.relation)
         _execute(self._connection, _compose_type(type_))
 
     def _create_table(self, entry: TableEntry) -> None:
         structure = self._structure.tables.get(entry.name, TableStructure())
-        relation = str(entry.relation)
+        relation = entry.relation
         try:
             _execute(self._connection, self._compose_table(entry, structure))
         except (errors.UndefinedFunction, errors.InvalidObjectDefinition) as error:
             _execute(self._connection, self._compose_table(entry, structure, generates=False))
-            self._creation.notes.append(
+            text = (
                 f'generated columns of "{relation}" were created as ordinary ones: {_said(error)}'
             )
+            self._creation.note(text, relation)
         if structure.partition_key:
-            self._creation.notes.append(
-                f'"{relation}", partitioned by {structure.partition_key}, was created as an ordinary table'
-            )
+            text = f'"{relation}", partitioned by {structure.partition_key}, was created as an ordinary table'
+            self._creation.note(text, relation)
         self._creation.tables[entry.name] = entry
 
     def _compose_table(
@@ -320,9 +313,10 @@ class _Creator:
             try:
                 _execute(self._connection, statement)
             except psycopg.Error as error:
-                self._creation.notes.append(
+                text = (
                     f'default of "{entry.relation}.{detail.name}" was not created: {_said(error)}'
                 )
+                self._creation.note(text, entry.relation)
 
     def _give_owner(self, sequence: SequenceEntry) -> None:
         owner = sequence.owned_by
@@ -336,9 +330,8 @@ class _Creator:
         try:
             _execute(self._connection, statement)
         except psycopg.Error as error:
-            self._creation.notes.append(
-                f'sequence "{sequence.relation}" has no owner: {_said(error)}'
-            )
+            text = f'sequence "{sequence.relation}" has no owner: {_said(error)}'
+            self._creation.note(text, sequence.relation)
 
 
 # Statements

@@ -80,17 +80,22 @@ def _find(metadata: ExportMetadata, given: str) -> str:
     )
 
 
-def read_batches(files: Files, entry: TableEntry) -> Iterator[Batch]:
-    """The rows of a table's file; raises ExportFault at its end where the bytes were not those that were verified."""
+def read_batches(
+    files: Files, entry: TableEntry, *, byte_count: int = BATCH_BYTE_COUNT
+) -> Iterator[Batch]:
+    """The rows of a table's file, about `byte_count` at a time.
+
+    Raises ExportFault at its end where the bytes were not those that were verified.
+    """
     sha256 = hashlib.sha256()
-    byte_count = 0
+    read_byte_count = 0
     with files.open(entry.file) as file:
-        while read := file.readlines(BATCH_BYTE_COUNT):
+        while read := file.readlines(byte_count):
             for line in read:
                 sha256.update(line)
-                byte_count += len(line)
+                read_byte_count += len(line)
             if lines := ARRAY.cut_rows(read):
-                yield Batch(lines, byte_count)
+                yield Batch(lines, read_byte_count)
     if sha256.hexdigest() != entry.sha256:
         raise ExportFault(
             f'"{entry.file}" is not the file that metadata.json describes: its SHA-256 differs',

@@ -20,7 +20,8 @@ from supa_assets.files.metadata import ColumnEntry, TableEntry
 from supa_assets.files.storage import Files
 from supa_assets.plan.encoding import is_built_in
 from supa_assets.restore.export_files import Batch, read_batches
-from supa_assets.restore.target import Target, TargetDatabase, TargetTable, explain_write_error
+from supa_assets.restore.target import Target, TargetDatabase, TargetTable
+from supa_assets.server.explain import explain_write_error
 
 __all__ = ["fill_in", "load_table"]
 
@@ -48,6 +49,7 @@ def load_table(
     target: Target,
     *,
     late_columns: Collection[str] = (),
+    batch_byte_count: int,
     on_batch: OnBatch,
 ) -> int:
     """Insert every row of the file; gives their number. `late_columns` are NULL for now."""
@@ -55,7 +57,7 @@ def load_table(
     columns = _restored_columns(table, entry)
     query = _compose_insert(table, columns, target, late_columns)
     row_count = 0
-    for batch in read_batches(files, entry):
+    for batch in read_batches(files, entry, byte_count=batch_byte_count):
         found = _execute(connection, database, table, query, batch, has_columns=bool(columns))
         if found != len(batch.lines):
             raise TargetError(
@@ -79,6 +81,7 @@ def fill_in(
     target: Target,
     *,
     late_columns: Sequence[str],
+    batch_byte_count: int,
 ) -> None:
     """The second pass: what was NULL for now, by primary key."""
     table = target.tables[entry.name]
@@ -101,7 +104,7 @@ def fill_in(
             sql.SQL("t.{name} = n.{name}").format(name=sql.Identifier(c.name)) for c in keys
         ),
     )
-    for batch in read_batches(files, entry):
+    for batch in read_batches(files, entry, byte_count=batch_byte_count):
         _execute(connection, database, table, query, batch, has_columns=True)
 
 

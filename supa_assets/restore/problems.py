@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -11,6 +11,7 @@ from psycopg import sql
 from supa_assets.errors import TargetError
 from supa_assets.files.metadata import ColumnEntry, ExportMetadata, TableEntry
 from supa_assets.files.structure import StructureEntry, TypeEntry
+from supa_assets.notice import Notice
 from supa_assets.restore.target import Target, TargetTable
 from supa_assets.server.catalog import Column
 from supa_assets.stream.rows import compose_relation
@@ -18,12 +19,12 @@ from supa_assets.stream.rows import compose_relation
 __all__ = ["find_problems", "refuse_problems"]
 
 
-def refuse_problems(problems: list[str]) -> None:
+def refuse_problems(problems: Sequence[Notice]) -> None:
     """Raise one TargetError for all of them."""
     if problems:
         raise TargetError(
             f"the target can't take the export, {len(problems)} problems:"
-            + "".join(f"\n  {problem}" for problem in problems),
+            + "".join(f"\n  {problem.text}" for problem in problems),
             hint="mend them in the target; an empty database can be given what is missing with --create."
             " Nothing was written.",
         )
@@ -34,21 +35,30 @@ def find_problems(
     metadata: ExportMetadata,
     entries: Mapping[str, TableEntry],
     target: Target,
-) -> Iterator[str]:
+) -> Iterator[Notice]:
     """In import order; then what concerns types."""
     for name, entry in entries.items():
-        table = target.tables.get(name)
-        relation = f'"{entry.relation}"'
-        if table is None:
-            yield f"table {relation} is missing"
-        elif table.kind not in ("table", "partitioned table"):
-            yield f"{relation} is a {table.kind}, the export holds a table"
-        else:
-            yield from _find_missing_privileges(table, entry)
-            yield from _compare_columns(table, entry, target)
-            yield from _find_rows(connection, table)
+        for text in _look_at_table(connection, entry, target.tables.get(name), target):
+            yield Notice(text, entry.relation)
     if metadata.structure is not None:
         yield from _compare_types(metadata.structure, target.structure)
+
+
+def _look_at_table(
+    connection: psycopg.Connection[Any],
+    entry: TableEntry,
+    table: TargetTable | None,
+    target: Target,
+) -> Iterator[str]:
+    relation = f'"{entry.relation}"'
+    if table is None:
+        yield f"table {relation} is missing"
+    elif table.kind not in ("table", "partitioned table"):
+        yield f"{relation} is a {table.kind}, the export holds a table"
+    else:
+        yield from _find_missing_privileges(table, entry)
+        yield from _compare_columns(table, entry, target)
+        yield from _find_rows(connection, table)
 
 
 def _find_missing_privileges(table: TargetTable, entry: TableEntry) -> Iterator[str]:
@@ -107,22 +117,25 @@ def _find_rows(connection: psycopg.Connection[Any], table: TargetTable) -> Itera
         yield f'"{table.relation}" holds rows already'
 
 
-def _compare_types(exported: StructureEntry, target: StructureEntry) -> Iterator[str]:
+def _compare_types(exported: StructureEntry, target: StructureEntry) -> Iterator[Notice]:
     """Types that are in both, and what of them decides whether a value fits."""
     found = {type_.relation: type_ for type_ in target.types}
     for type_ in exported.types:
         other = found.get(type_.relation)
-        if other is None:
-            continue
-        name = f'type "{type_.relation}"'
-        if other.kind != type_.kind:
-            yield f"{name} is a {other.kind}, the export's is a {type_.kind}"
-        elif missing := [label for label in type_.labels if label not in other.labels]:
-            yield f"{name} lacks the labels {', '.join(repr(label) for label in missing)}"
-        elif type_.labels != [label for label in other.labels if label in type_.labels]:
-            yield f"{name} has its labels in another order"
-        elif _parts(type_) != _parts(other):
-            yield f"{name} is made of {_parts(other)}, the export's of {_parts(type_)}"
+        if other is not None and (difference := _compare_type(type_, other)):
+            yield Notice(f'type "{type_.relation}" {difference}', type_.relation)
+
+
+def _compare_type(type_: TypeEntry, other: TypeEntry) -> str | None:
+    if other.kind != type_.kind:
+        return f"is a {other.kind}, the export's is a {type_.kind}"
+    if missing := [label for label in type_.labels if label not in other.labels]:
+        return f"lacks the labels {', '.join(repr(label) for label in missing)}"
+    if type_.labels != [label for label in other.labels if label in type_.labels]:
+        return "has its labels in another order"
+    if _parts(type_) != _parts(other):
+        return f"is made of {_parts(other)}, the export's of {_parts(type_)}"
+    return None
 
 
 def _parts(type_: TypeEntry) -> str:

@@ -38,9 +38,10 @@ from supa_assets.restore.sequences import match_sequences
 from supa_assets.restore.target import (
     Target,
     TargetDatabase,
-    explain_write_error,
     read_target,
 )
+from supa_assets.server.explain import explain_write_error
+from supa_assets.server.identity import identify_server
 from supa_assets.stream.checksum import read_checksum
 from supa_assets.stream.count import read_count
 
@@ -254,7 +255,7 @@ class _Comparison:
         self._proof = proof
         self._on_table = on_table
         proof.target = database.describe(connection)
-        proof.target_version = database.server(connection).version
+        proof.target_version = identify_server(connection).version
 
     def run(self) -> None:
         target = read_target(self._connection, self._entries)

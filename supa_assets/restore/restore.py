@@ -20,14 +20,16 @@ from supa_assets.errors import SettingsError, TargetError
 from supa_assets.files.metadata import ExportMetadata, SourceEntry, TableEntry
 from supa_assets.files.publish import require_metadata
 from supa_assets.files.storage import Storage
+from supa_assets.notice import Notice
+from supa_assets.restore.bypass import Bypass, choose_bypass
 from supa_assets.restore.create import create_missing
-from supa_assets.restore.export_files import refuse_faults, select_entries
+from supa_assets.restore.export_files import BATCH_BYTE_COUNT, refuse_faults, select_entries
 from supa_assets.restore.foreign_keys import CheckedKey, check_foreign_keys
 from supa_assets.restore.load import fill_in, load_table
 from supa_assets.restore.problems import find_problems, refuse_problems
 from supa_assets.restore.sequences import plan_sequences, set_sequences
-from supa_assets.restore.target import Target, TargetDatabase, explain_write_error, read_target
-from supa_assets.restore.way import Way, choose_way
+from supa_assets.restore.target import Target, TargetDatabase, read_target
+from supa_assets.server.explain import explain_write_error
 
 __all__ = ["OnProgress", "RestoreResult", "RestoredTable", "restore_export"]
 
@@ -57,7 +59,7 @@ class RestoreResult:
     sequence_count: int
     checked_keys: list[CheckedKey]
     """Foreign keys checked by query; empty where the server itself checked them."""
-    notes: list[str]
+    notes: list[Notice]
     """What a person should know, though it kept nothing from being loaded."""
 
     @property
@@ -79,7 +81,7 @@ class RestoreResult:
             for key in self.checked_keys
             if key.orphan_count is None
         ]
-        return [*unchecked, *self.notes]
+        return [*unchecked, *map(str, self.notes)]
 
 
 def restore_export(
@@ -91,8 +93,9 @@ def restore_export(
     is_dry_run: bool = False,
     may_write_into_source: bool = False,
     on_progress: OnProgress = lambda *_: None,
+    batch_byte_count: int = BATCH_BYTE_COUNT,
 ) -> RestoreResult:
-    """Restore the export's tables, or of them those `named`.
+    """Restore the export's tables, or of them those `named`, about `batch_byte_count` of a file at a time.
 
     Raises ExportFault, naming every fault of the files, and TargetError, naming every problem of the target, before
     anything is written; whatever fails later rolls all back.
@@ -101,7 +104,9 @@ def restore_export(
     entries = select_entries(metadata, named)
     refuse_faults(storage)
     with database.open(writes=True) as connection:
-        run = _Restore(connection, database, storage, metadata, entries, on_progress)
+        run = _Restore(
+            connection, database, storage, metadata, entries, on_progress, batch_byte_count
+        )
         try:
             run.refuse_source(may_write_into_source=may_write_into_source)
             result = run.run(creates=creates, is_dry_run=is_dry_run)
@@ -123,6 +128,7 @@ class _Restore:
         metadata: ExportMetadata,
         entries: Mapping[str, TableEntry],
         on_progress: OnProgress,
+        batch_byte_count: int,
     ) -> None:
         self._connection = connection
         self._database = database
@@ -130,6 +136,7 @@ class _Restore:
         self._metadata = metadata
         self._entries = entries
         self._on_progress = on_progress
+        self._batch_byte_count = batch_byte_count
         self._where = database.describe(connection)
 
     def refuse_source(self, *, may_write_into_source: bool) -> None:
@@ -149,18 +156,20 @@ class _Restore:
         )
         target = read_target(self._connection, self._entries)
         notes = self._lock(target)
-        way = choose_way(self._connection, self._entries, target)
+        bypass = choose_bypass(
+            self._connection, self._entries, target, batch_byte_count=self._batch_byte_count
+        )
         sequences = plan_sequences(
             self._connection, self._metadata, self._entries, target.structure
         )
         problems = list(find_problems(self._connection, self._metadata, self._entries, target))
-        refuse_problems([*problems, *way.problems, *sequences.problems])
-        notes += [*self._notes_on_export(), *way.notes, *sequences.notes]
+        refuse_problems([*problems, *bypass.problems, *sequences.problems])
+        notes += [*self._notes_on_export(), *bypass.notes, *sequences.notes]
         tables = [_describe(entry, 0.0) for entry in self._entries.values()]
         keys: list[CheckedKey] = []
         if not is_dry_run:
-            tables = self._load(target, way)
-            keys = self._check_keys(target, way)
+            tables = self._load(target, bypass)
+            keys = self._check_keys(target, bypass)
             if creation:
                 creation.add_constraints()
             set_sequences(self._connection, sequences.states)
@@ -174,7 +183,7 @@ class _Restore:
             notes=[*notes, *(creation.notes if creation else [])],
         )
 
-    def _lock(self, target: Target) -> list[str]:
+    def _lock(self, target: Target) -> list[Notice]:
         """Nobody else's rows may come in between; a role that may only insert can't have that."""
         tables = [
             table.identifier for table in target.tables.values() if table.kind.endswith("table")
@@ -188,33 +197,33 @@ class _Restore:
             with self._connection.transaction():
                 self._connection.execute(statement)
         except (errors.InsufficientPrivilege, errors.WrongObjectType):
-            return [
+            text = (
                 "the role may not lock the tables: another session could write into them meanwhile"
-            ]
+            )
+            return [Notice(text)]
         return []
 
-    def _notes_on_export(self) -> list[str]:
+    def _notes_on_export(self) -> list[Notice]:
         notes = []
         if not self._metadata.is_one_snapshot:
-            notes.append(
-                "the export's tables are of several snapshots: rows may miss what they reference"
-            )
+            text = "the export's tables are of several snapshots: rows may miss what they reference"
+            notes.append(Notice(text))
         for entry in self._entries.values():
             if entry.omitted_columns:
                 names = ", ".join(entry.omitted_columns)
-                notes.append(
-                    f'"{entry.relation}" was exported without columns, which get their defaults: {names}'
-                )
+                text = f'"{entry.relation}" was exported without columns, which get their defaults: {names}'
+                notes.append(Notice(text, entry.relation))
         return notes
 
-    def _load(self, target: Target, way: Way) -> list[RestoredTable]:
-        way.prepare(self._connection)
+    def _load(self, target: Target, bypass: Bypass) -> list[RestoredTable]:
+        bypass.prepare(self._connection)
         loaded = []
         for entry in self._entries.values():
             started = time.monotonic()
             row_count = load_table(
                 self._connection, self._database, self._storage, entry, target,
-                late_columns=way.second_pass.get(entry.name, ()),
+                late_columns=bypass.second_pass.get(entry.name, ()),
+                batch_byte_count=self._batch_byte_count,
                 on_batch=partial(self._on_progress, entry.name),
             )  # fmt: skip
             if not entry.row_count:
@@ -228,17 +237,17 @@ class _Restore:
                     found=row_count,
                 )
             loaded.append(_describe(entry, time.monotonic() - started))
-        for name, late_columns in way.second_pass.items():
+        for name, late_columns in bypass.second_pass.items():
             fill_in(
                 self._connection, self._database, self._storage, self._entries[name], target,
-                late_columns=late_columns,
+                late_columns=late_columns, batch_byte_count=self._batch_byte_count,
             )  # fmt: skip
-        way.finish(self._connection)
+        bypass.finish(self._connection)
         return loaded
 
-    def _check_keys(self, target: Target, way: Way) -> list[CheckedKey]:
+    def _check_keys(self, target: Target, bypass: Bypass) -> list[CheckedKey]:
         """Only where the server was told not to."""
-        if not way.is_replica:
+        if not bypass.is_replica:
             return []
         checked = list(check_foreign_keys(self._connection, target.tables.values()))
         if broken := [key for key in checked if key.orphan_count]:

@@ -11,6 +11,7 @@ import psycopg
 from supa_assets.files.metadata import ExportMetadata, TableEntry
 from supa_assets.files.structure import ColumnReference, SequenceEntry, StructureEntry
 from supa_assets.naming import Relation
+from supa_assets.notice import Notice
 from supa_assets.server.queries import fetch_query
 
 __all__ = [
@@ -34,8 +35,8 @@ class SequenceState:
 @dataclass(frozen=True)
 class PlannedSequences:
     states: list[SequenceState]
-    problems: list[str]
-    notes: list[str]
+    problems: list[Notice]
+    notes: list[Notice]
 
 
 def match_sequences(
@@ -67,20 +68,25 @@ def plan_sequences(
     """Which sequences will be set, and what keeps one from it."""
     notes = []
     if metadata.structure is None:
-        notes.append(
-            "metadata.json has no sequences: set those of the target by hand, or export again with `supa-assets export`"
+        text = (
+            "metadata.json has no sequences: set those of the target by hand, or export again with"
+            " `supa-assets export`"
         )
+        notes.append(Notice(text))
     states = []
     for recorded, found in match_sequences(metadata, entries, target):
-        shown = f'"{recorded.relation}"'
         if recorded.last_value is None or recorded.is_called is None:
-            notes.append(f"sequence {shown} is not set: the exporting role could not read it")
+            notes.append(_tell_unset(recorded, "the exporting role could not read it"))
         elif found is None:
-            notes.append(f"sequence {shown} is not set: the target has none for it")
+            notes.append(_tell_unset(recorded, "the target has none for it"))
         else:
             name = found.relation
             states.append(SequenceState(name, recorded.last_value, recorded.is_called))
     return PlannedSequences(states, _find_forbidden(connection, states), notes)
+
+
+def _tell_unset(sequence: SequenceEntry, reason: str) -> Notice:
+    return Notice(f'sequence "{sequence.relation}" is not set: {reason}', sequence.relation)
 
 
 def set_sequences(connection: psycopg.Connection[Any], states: Sequence[SequenceState]) -> None:
@@ -94,18 +100,15 @@ def set_sequences(connection: psycopg.Connection[Any], states: Sequence[Sequence
 
 def _find_forbidden(
     connection: psycopg.Connection[Any], states: Sequence[SequenceState]
-) -> list[str]:
+) -> list[Notice]:
     rows = fetch_query(
         connection,
-        "target_sequences.sql",
+        "sequences_privileges.sql",
         schemas=[state.name[0] for state in states],
         names=[state.name[1] for state in states],
     )
-    return [
-        f'the role may not set sequence "{row["schema_name"]}.{row["name"]}" (UPDATE)'
-        for row in rows
-        if not row["has_update"]
-    ]
+    forbidden = [Relation(r["schema_name"], r["name"]) for r in rows if not r["has_update"]]
+    return [Notice(f'the role may not set sequence "{name}" (UPDATE)', name) for name in forbidden]
 
 
 def _concerns(sequence: SequenceEntry, tables: Collection[Relation], *, is_whole: bool) -> bool:

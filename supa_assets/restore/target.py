@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from psycopg import errors, sql
+from psycopg import sql
 
-from supa_assets.errors import (
-    PermissionDenied,
-    SettingsError,
-    SourceError,
-    SupaAssetsError,
-    TargetError,
-)
-from supa_assets.files.metadata import ServerEntry, SourceEntry, TableEntry
+from supa_assets.errors import SettingsError
+from supa_assets.files.metadata import SourceEntry, TableEntry
 from supa_assets.files.structure import StructureEntry
 from supa_assets.naming import Relation
 from supa_assets.server.address import Address, parse_url
-from supa_assets.server.catalog import Column, Type, identify_source, read_types
+from supa_assets.server.catalog import Column, Type, read_types
 from supa_assets.server.connection import connect, pin_session
+from supa_assets.server.explain import explain_write_error
+from supa_assets.server.identity import identify_source
 from supa_assets.server.queries import fetch_query
 from supa_assets.server.structure import read_structure
 from supa_assets.settings import (
@@ -39,7 +34,6 @@ __all__ = [
     "TargetDatabase",
     "TargetTable",
     "Trigger",
-    "explain_write_error",
     "find_target",
     "read_target",
 ]
@@ -148,14 +142,7 @@ class TargetDatabase:
 
     def describe(self, connection: psycopg.Connection[Any]) -> SourceEntry:
         """Host, port and database, and the server's own identifier where the role may ask."""
-        return identify_source(connection, self.address.describe())
-
-    @staticmethod
-    def server(connection: psycopg.Connection[Any]) -> ServerEntry:
-        return ServerEntry(
-            version=connection.info.parameter_status("server_version") or "unknown",
-            version_number=connection.info.server_version,
-        )
+        return identify_source(connection, self.address)
 
 
 def find_target(settings: Settings, url: str | None = None) -> TargetDatabase:
@@ -206,66 +193,4 @@ def read_target(connection: psycopg.Connection[Any], entries: Mapping[str, Table
         tables={name: by_name[name] for name in entries if name in by_name},
         types=read_types(connection, type_ids),
         structure=read_structure(connection, relations),
-    )
-
-
-_NOTHING_WRITTEN = "nothing was written."
-_UNREADABLE_JSON = (
-    "a json value holds a lone surrogate or \\u0000, which PostgreSQL's own functions refuse: see the known holes in"
-    " docs/TYPES.md."
-)
-_NONE_OF_ITS_TYPE = (
-    "a value is none of its column's type; one of json may hold a lone surrogate: see the known holes in"
-    " docs/TYPES.md."
-)
-_MISSING_PARENT = (
-    "the referenced row is not in the target: restore the referenced table as well, or export all tables in one"
-    " snapshot."
-)
-_HINTS: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], str], ...] = (
-    (errors.UntranslatableCharacter, _UNREADABLE_JSON),
-    (errors.InvalidTextRepresentation, _NONE_OF_ITS_TYPE),
-    (errors.UniqueViolation, "the target has rows of its own, or a key that the source has not."),
-    (errors.ForeignKeyViolation, _MISSING_PARENT),
-    (
-        (errors.CheckViolation, errors.NotNullViolation, errors.ExclusionViolation),
-        "the target has a rule that the source's rows don't obey: alter it, or restore into tables like the source's.",
-    ),
-    (errors.LockNotAvailable, "another session holds the table; run again when it is done."),
-    (errors.DiskFull, "give the server more space."),
-    (errors.QueryCanceled, "an administrator cancelled it; run again."),
-    (
-        errors.RaiseException,
-        "a trigger of the target refused; disable it, or connect as a role that may.",
-    ),
-)
-
-
-def explain_write_error(
-    error: psycopg.Error, address: Address, *, relation: object = None, action: str = "writing"
-) -> SupaAssetsError:
-    """Turn what failed at the target into an error that names the relation and the fix, and quotes no row."""
-    said = address.redact(error.diag.message_primary or " ".join(str(error).split()))
-    if isinstance(error, errors.DataError):
-        said = re.sub(r': ".*', "", said, flags=re.DOTALL)  # what follows is the value
-    where = f'"{relation}"' if relation else "the target"
-    if isinstance(error, errors.InsufficientPrivilege):
-        return PermissionDenied(
-            f"role {address.user() or 'postgres'} may not do it, {action} {where}: {said}",
-            hint=f"connect as the owner, or grant what is missing; {_NOTHING_WRITTEN}",
-            relation=relation,
-        )
-    if not error.sqlstate or isinstance(
-        error, (errors.AdminShutdown, errors.CrashShutdown, errors.ConnectionException)
-    ):
-        return SourceError(
-            f"the connection was lost while {action} {where}: {said}",
-            hint=f"check the server and the network, then run again; {_NOTHING_WRITTEN}",
-            relation=relation,
-        )
-    hint = next((hint for kinds, hint in _HINTS if isinstance(error, kinds)), None)
-    return TargetError(
-        f"{action} {where} failed: {said} (SQLSTATE {error.sqlstate})",
-        hint=f"{hint or 'compare the target with the source.'} {_NOTHING_WRITTEN.capitalize()}",
-        relation=relation,
     )

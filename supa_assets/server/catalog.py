@@ -15,7 +15,9 @@ import psycopg
 from supa_assets.errors import SettingsError
 from supa_assets.files.metadata import ReferenceEntry, ServerEntry, SourceEntry
 from supa_assets.naming import Relation
-from supa_assets.server.queries import fetch_query
+from supa_assets.server.address import Address
+from supa_assets.server.identity import identify_server, identify_source
+from supa_assets.server.queries import fetch_query, fetch_row
 from supa_assets.settings import Choice
 
 __all__ = [
@@ -25,7 +27,6 @@ __all__ = [
     "Column",
     "Table",
     "Type",
-    "identify_source",
     "read_catalog",
     "read_types",
 ]
@@ -88,7 +89,7 @@ class Catalog:
 
 
 def read_catalog(
-    connection: psycopg.Connection[Any], choice: Choice, *, source: SourceEntry
+    connection: psycopg.Connection[Any], choice: Choice, *, address: Address
 ) -> Catalog:
     """The tables that `choice` selects; raises SettingsError for a schema that isn't there.
 
@@ -107,9 +108,9 @@ def read_catalog(
     references = _read_references(connection, relation_ids)
     type_ids = {column.type_id for of_table in columns.values() for column in of_table}
     return Catalog(
-        source=identify_source(connection, source),
-        server=_read_server(connection),
-        read_at=_server_time(connection),
+        source=identify_source(connection, address),
+        server=identify_server(connection),
+        read_at=fetch_row(connection, "catalog_time.sql")["read_at"],
         tables=tuple(
             Table(
                 relation=Relation(row["schema_name"], row["table_name"]),
@@ -164,43 +165,9 @@ def read_types(connection: psycopg.Connection[Any], type_ids: Sequence[int]) -> 
     return types
 
 
-def _read_server(connection: psycopg.Connection[Any]) -> ServerEntry:
-    row = connection.execute(
-        "SELECT current_setting('server_version'), current_setting('server_version_num')::int"
-    ).fetchone()
-    assert row is not None
-    return ServerEntry(version=row[0], version_number=row[1])
-
-
-def identify_source(connection: psycopg.Connection[Any], source: SourceEntry) -> SourceEntry:
-    """`source` with the server's own identifier, where the role may ask for it.
-
-    In a statement of its own, since to name a function that the role may not call is an error.
-    """
-    row = connection.execute(
-        "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"
-    ).fetchone()
-    if row is None or not row[0]:
-        return source
-    row = connection.execute(
-        "SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()"
-    ).fetchone()
-    return source.model_copy(update={"system_identifier": row[0] if row else None})
-
-
-def _server_time(connection: psycopg.Connection[Any]) -> str:
-    row = connection.execute("SELECT to_json(statement_timestamp()) #>> '{}'").fetchone()
-    assert row is not None
-    return str(row[0])
-
-
 def _require_schemas(connection: psycopg.Connection[Any], schemas: Sequence[str]) -> None:
-    found = {
-        name
-        for (name,) in connection.execute(
-            "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname = ANY (%s)", [list(schemas)]
-        )
-    }
+    rows = fetch_query(connection, "catalog_schemas.sql", schemas=list(schemas))
+    found = {row["schema_name"] for row in rows}
     for schema in schemas:
         if schema not in found:
             raise SettingsError(

@@ -9,7 +9,8 @@ from psycopg import sql
 
 from supa_assets.errors import SourceError
 from supa_assets.server.address import Address
-from supa_assets.server.explain import explain_connection_error
+from supa_assets.server.explain_connection import explain_connection_error
+from supa_assets.server.identity import identify_server
 
 __all__ = ["APPLICATION_NAME", "SESSION_SETTINGS", "connect", "lift_timeouts", "pin_session"]
 
@@ -17,11 +18,13 @@ APPLICATION_NAME = "supa-assets"
 OLDEST_SERVER = 150000
 
 
-def connect(address: Address, *, timeout_s: int) -> psycopg.Connection[Any]:
+def connect(
+    address: Address, *, timeout_s: int, oldest_server: int = OLDEST_SERVER
+) -> psycopg.Connection[Any]:
     """Open a connection whose first statement begins a REPEATABLE READ, READ ONLY transaction.
 
     Each connection of an export is one transaction, so a transaction pooler serves as well as a session pooler;
-    prepared statements are off for the same reason. Raises SourceError.
+    prepared statements are off for the same reason. Raises SourceError, also for a server older than `oldest_server`.
     """
     defaults = {
         "application_name": APPLICATION_NAME,
@@ -43,16 +46,20 @@ def connect(address: Address, *, timeout_s: int) -> psycopg.Connection[Any]:
         raise explain_connection_error(error, address) from None
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
-    if connection.info.server_version < OLDEST_SERVER:
-        found = connection.info.parameter_status("server_version") or "unknown"
+    if connection.info.server_version < oldest_server:
+        found = identify_server(connection).version
         connection.close()
-        raise SourceError(
-            f"the server is PostgreSQL {found}, this program reads 15 and newer",
-            hint="upgrade the project (Dashboard, Settings, Infrastructure).",
-            expected=15,
-            found=found,
-        )
+        raise _explain_age(found, oldest_server // 10000)
     return connection
+
+
+def _explain_age(found: str, oldest: int) -> SourceError:
+    return SourceError(
+        f"the server is PostgreSQL {found}, this program reads {oldest} and newer",
+        hint="upgrade the project (Dashboard, Settings, Infrastructure).",
+        expected=oldest,
+        found=found,
+    )
 
 
 SESSION_SETTINGS = {

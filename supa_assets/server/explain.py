@@ -1,4 +1,4 @@
-"""What to say when the server, or the way to it, fails: the relation, the reason and the fix, never a credential.
+"""What to say when the server fails while it reads or writes: the relation, the reason and the fix, never a credential.
 
 Only the primary message of an error is taken: DETAIL and CONTEXT may quote rows.
 """
@@ -6,6 +6,7 @@ Only the primary message of an error is taken: DETAIL and CONTEXT may quote rows
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -16,139 +17,32 @@ from supa_assets.errors import (
     SchemaChanged,
     SourceError,
     SupaAssetsError,
+    TargetError,
     ValueNotExportable,
 )
 from supa_assets.naming import Relation
 from supa_assets.server.address import Address
+from supa_assets.server.explain_connection import explain_connection_error
 from supa_assets.server.grants import grant_select, grant_usage, merge_grants, quote_name
 
-__all__ = ["explain_connection_error", "explain_query_error"]
+__all__ = ["explain_query_error", "explain_write_error"]
 
-
-@dataclass(frozen=True)
-class _Symptom:
-    """What libpq or the server says, and what to tell the operator."""
-
-    pattern: str
-    hint: str
-
-
-_SYMPTOMS = (
-    _Symptom(
-        "Tenant or user not found|ENOTFOUND",
-        "the pooler's host or user is wrong: copy the whole string from Dashboard, Connect; on the pooler the user is"
-        " postgres.<project ref>, and the host's number can't be guessed.",
-    ),
-    _Symptom(
-        "EMAXCONNSESSION|query_wait_timeout|max clients reached|MaxClientsInSessionMode|too many connections"
-        "|remaining connection slots",
-        "the pool is full: close other clients, raise the pool size (Dashboard, Database, Settings), or use the direct"
-        " host.",
-    ),
-    _Symptom(
-        "password authentication failed",
-        "check user and password; special characters in the URL's password are percent-encoded, and the brackets of"
-        " [YOUR-PASSWORD] don't belong to it; it can be reset in Dashboard, Database, Settings.",
-    ),
-    _Symptom(
-        "no password supplied|empty password",
-        "put the password into the URL (postgresql://USER:PASSWORD@HOST:5432/postgres), PGPASSWORD, or a passfile.",
-    ),
-    _Symptom(
-        "certificate verify failed|root certificate file|self-signed",
-        "verify-full needs the root certificate: download it from Dashboard, Database, Settings, SSL, and add"
-        " ?sslmode=verify-full&sslrootcert=PATH.",
-    ),
-    _Symptom(
-        "server certificate for",
-        "the certificate is another host's: use the host name that it names, as the Dashboard's string does.",
-    ),
-    _Symptom(
-        "does not support SSL|SSL not in use",
-        "the server offers no TLS; if the way to it is safe, write sslmode=disable into the URL. Supabase does offer"
-        " it: check host and port.",
-    ),
-    _Symptom(
-        "no encryption|SSL connection is required|SSL off",
-        "the server takes only encrypted connections: add ?sslmode=require to the URL.",
-    ),
-    _Symptom(
-        "no pg_hba.conf entry",
-        "the server's pg_hba.conf lets this user, database or address in only after an administrator adds a line.",
-    ),
-    _Symptom(
-        "invalid sslmode",
-        "sslmode is one of disable, prefer, require, verify-ca, verify-full.",
-    ),
-    _Symptom(
-        "SSL error|SSL negotiation|SSL SYSCALL",
-        "TLS broke down: check that the port is PostgreSQL's, and sslmode in the URL.",
-    ),
-    _Symptom(
-        "could not translate host name|Name or service not known|failed to resolve host|nodename nor servname"
-        "|Temporary failure in name resolution|No address associated|'idna' codec",
-        "check the host's spelling and this machine's DNS.",
-    ),
-    _Symptom("Connection refused", "check host and port, and that the server runs."),
-    _Symptom(
-        "Network is unreachable|No route to host|Address family not supported",
-        "this machine has no way to the address; check the network, or use the pooler's host.",
-    ),
-    _Symptom(
-        "timeout expired|timed out",
-        "check host, port and firewalls (Dashboard, Network restrictions).",
-    ),
-    _Symptom(r'database ".*" does not exist', "on Supabase the database is called postgres."),
-    _Symptom(
-        r'role ".*" does not exist',
-        "on Supabase the user is postgres, or postgres.<project ref> on the pooler.",
-    ),
-    _Symptom(
-        "server closed the connection",
-        "check that host and port are PostgreSQL's, and that no proxy or ban (Dashboard, Database, Network bans) cuts"
-        " it.",
-    ),
-    _Symptom(
-        "No such file or directory", "no server listens on that socket; check the URL's host."
-    ),
-)
-_IPV6_HINT = (
-    "the direct host has only an IPv6 address unless the project bought the IPv4 add-on: use the session pooler's"
-    " string (Dashboard, Connect, Session pooler)."
-)
-
-
-def explain_connection_error(error: Exception, address: Address) -> SourceError:
-    """What kept a connection from opening, with the fix where the cause is known."""
-    said = " ".join(address.redact(str(error)).split())
-    said = re.sub(r"^connection (?:failed|is bad): ", "", said)
-    entry = address.describe()
-    symptom = next((s for s in _SYMPTOMS if re.search(s.pattern, said, re.IGNORECASE)), None)
-    hint = (
-        symptom.hint if symptom else "see the message; `psql` with the same URL should fail alike."
-    )
-    is_routing = symptom is not None and (
-        "host's spelling" in symptom.hint or "no way" in symptom.hint
-    )
-    if address.is_supabase_direct() and is_routing:
-        hint = _IPV6_HINT
-    return SourceError(
-        f'cannot connect to "{entry.host}:{entry.port}/{entry.database}": {said}', hint=hint
-    )
+_States = type[psycopg.Error] | tuple[type[psycopg.Error], ...]
 
 
 @dataclass(frozen=True)
 class _Cause:
     """SQLSTATEs that mean one thing to the operator."""
 
-    states: type[psycopg.Error] | tuple[type[psycopg.Error], ...]
+    states: _States
     kind: type[SupaAssetsError]
     message: str
-    """Of `{where}` and the server's `{said}`."""
+    """Of the `{action}`, `{where}`, and the server's `{said}` and `{state}`."""
     hint: str
 
 
-_CAUSES = (
+_FAILED = "{action} {where} failed: {said} (SQLSTATE {state})"
+_READING = (
     _Cause(
         (
             errors.UndefinedTable,
@@ -185,19 +79,54 @@ _CAUSES = (
         "an administrator or a replica's recovery cancelled it; run again, on the primary.",
     ),
     _Cause(
-        (errors.AdminShutdown, errors.CrashShutdown, errors.ConnectionException),
+        psycopg.Error,
         SourceError,
-        "the connection was lost while reading {where}: {said}",
-        "check the server and the network, then run again; nothing of this run was published.",
+        _FAILED,
+        "see docs for the SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html",
     ),
 )
-_LOST = _CAUSES[-1]
-_UNKNOWN = _Cause(
-    psycopg.Error,
-    SourceError,
-    "reading {where} failed: {said} (SQLSTATE {state})",
-    "see docs for the SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html",
+"""The first that fits is told; the last fits always."""
+
+
+def _refused(states: _States, hint: str) -> _Cause:
+    return _Cause(states, TargetError, _FAILED, f"{hint} Nothing was written.")
+
+
+_WRITING = (
+    _refused(
+        errors.UntranslatableCharacter,
+        "a json value holds a lone surrogate or \\u0000, which PostgreSQL's own functions refuse: see the known holes"
+        " in docs/TYPES.md.",
+    ),
+    _refused(
+        errors.InvalidTextRepresentation,
+        "a value is none of its column's type; one of json may hold a lone surrogate: see the known holes in"
+        " docs/TYPES.md.",
+    ),
+    _refused(
+        errors.UniqueViolation, "the target has rows of its own, or a key that the source has not."
+    ),
+    _refused(
+        errors.ForeignKeyViolation,
+        "the referenced row is not in the target: restore the referenced table as well, or export all tables in one"
+        " snapshot.",
+    ),
+    _refused(
+        (errors.CheckViolation, errors.NotNullViolation, errors.ExclusionViolation),
+        "the target has a rule that the source's rows don't obey: alter it, or restore into tables like the source's.",
+    ),
+    _refused(
+        errors.LockNotAvailable, "another session holds the table; run again when it is done."
+    ),
+    _refused(errors.DiskFull, "give the server more space."),
+    _refused(errors.QueryCanceled, "an administrator cancelled it; run again."),
+    _refused(
+        errors.RaiseException,
+        "a trigger of the target refused; disable it, or connect as a role that may.",
+    ),
+    _refused(psycopg.Error, "compare the target with the source."),
 )
+"""The first that fits is told; the last fits always."""
 
 
 def explain_query_error(
@@ -207,24 +136,74 @@ def explain_query_error(
     relation: Relation | None = None,
     role: str | None = None,
 ) -> SupaAssetsError:
-    """Turn what failed while reading into an error that names the relation and the fix.
-
-    Only the primary message is taken: DETAIL and CONTEXT may quote rows.
-    """
-    said = address.redact(error.diag.message_primary or " ".join(str(error).split()))
+    """Turn what failed at the source while reading into an error that names the relation and the fix."""
     if isinstance(error, errors.ProtocolViolation):
         # A pooler's own word, before it has a server for the connection.
         return explain_connection_error(error, address)
-    if isinstance(error, errors.InsufficientPrivilege):
-        return _explain_missing_privilege(said, relation, role or address.user() or "postgres")
-    cause = next((cause for cause in _CAUSES if isinstance(error, cause.states)), None)
-    cause = cause or (_UNKNOWN if error.sqlstate else _LOST)
+    said = _redacted_message(error, address)
     where = f'"{relation}"' if relation else "the catalogue"
-    return cause.kind(
-        cause.message.format(where=where, said=said, state=error.sqlstate),
-        hint=cause.hint,
+    if isinstance(error, errors.InsufficientPrivilege):
+        return _explain_missing_privilege(said, relation, role or _role_of(address))
+    if _is_lost(error):
+        return _explain_loss(
+            said, relation, f"reading {where}", "nothing of this run was published."
+        )
+    return _explain(error, _READING, said, relation, action="reading", where=where)
+
+
+def explain_write_error(
+    error: psycopg.Error, address: Address, *, relation: object = None, action: str = "writing"
+) -> SupaAssetsError:
+    """Turn what failed at the target into an error that names the relation and the fix, and quotes no row."""
+    said = _redacted_message(error, address)
+    if isinstance(error, errors.DataError):
+        said = re.sub(r': ".*', "", said, flags=re.DOTALL)  # what follows is the value
+    where = f'"{relation}"' if relation else "the target"
+    if isinstance(error, errors.InsufficientPrivilege):
+        return PermissionDenied(
+            f"role {_role_of(address)} may not do it, {action} {where}: {said}",
+            hint="connect as the owner, or grant what is missing; nothing was written.",
+            relation=relation,
+        )
+    if _is_lost(error):
+        return _explain_loss(said, relation, f"{action} {where}", "nothing was written.")
+    return _explain(error, _WRITING, said, relation, action=action, where=where)
+
+
+def _explain(
+    error: psycopg.Error,
+    causes: Sequence[_Cause],
+    said: str,
+    relation: object,
+    *,
+    action: str,
+    where: str,
+) -> SupaAssetsError:
+    cause = next(cause for cause in causes if isinstance(error, cause.states))
+    message = cause.message.format(action=action, where=where, said=said, state=error.sqlstate)
+    return cause.kind(message, hint=cause.hint, relation=relation)
+
+
+def _redacted_message(error: psycopg.Error, address: Address) -> str:
+    return address.redact(error.diag.message_primary or " ".join(str(error).split()))
+
+
+def _is_lost(error: psycopg.Error) -> bool:
+    """An error without SQLSTATE is libpq's own."""
+    lost = (errors.AdminShutdown, errors.CrashShutdown, errors.ConnectionException)
+    return not error.sqlstate or isinstance(error, lost)
+
+
+def _explain_loss(said: str, relation: object, doing: str, outcome: str) -> SourceError:
+    return SourceError(
+        f"the connection was lost while {doing}: {said}",
+        hint=f"check the server and the network, then run again; {outcome}",
         relation=relation,
     )
+
+
+def _role_of(address: Address) -> str:
+    return address.user() or "postgres"
 
 
 def _explain_missing_privilege(said: str, relation: Relation | None, role: str) -> PermissionDenied:

@@ -20,7 +20,7 @@ from supa_assets.files.structure import (
     TypeEntry,
 )
 from supa_assets.naming import Relation
-from supa_assets.server.queries import fetch_query
+from supa_assets.server.queries import fetch_query, fetch_row
 
 __all__ = ["read_structure"]
 
@@ -36,16 +36,12 @@ def read_structure(
     server's own functions say of a table (expressions, definitions) they say of this moment, not of the snapshot: for
     tables that are locked against DDL the two are the same. Sequences aren't MVCC either, whoever locks them.
     """
-    row = connection.execute(
-        "SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC',"
-        ' \'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"\')'
-    ).fetchone()
-    assert row is not None
+    read_at = fetch_row(connection, "structure_time.sql")["read_at"]
     relations = _Relations(connection, tables)
     types = fetch_query(connection, "structure_types.sql", type_ids=relations.type_ids)
     used = {row["extension"] for row in types}
     return StructureEntry(
-        read_at=row[0],
+        read_at=read_at,
         extensions=[
             ExtensionEntry(
                 name=row["name"],

@@ -30,9 +30,9 @@ def test_a_healthy_database_is_well(any_database: Database) -> None:
     assert doctor.is_well
     assert {finding.level for finding in doctor.findings} == {"ok"}
     found = by_subject(doctor)
-    assert found["tables"].message.startswith("1 tables, about 1,000 rows (estimate)")
-    assert found["role"].message == '"postgres" reads past row-level security'
-    assert found["pooler"].message == "none, the connection is direct"
+    assert found["tables"].text.startswith("1 tables, about 1,000 rows (estimate)")
+    assert found["role"].text == '"postgres" reads past row-level security'
+    assert found["pooler"].text == "none, the connection is direct"
     assert found["snapshot"].level == "ok"
     assert doctor.plan is not None
     assert doctor.preflight is not None
@@ -56,14 +56,14 @@ def test_what_would_stop_an_export_is_a_problem_and_what_it_lacks_a_warning(
 
     assert not doctor.is_well
     problems = [finding for finding in doctor.findings if finding.level == "problem"]
-    assert [problem.message.partition('"')[0] for problem in problems] == ["role ", ""]
-    assert problems[0].fix is not None
-    assert problems[0].fix.startswith('GRANT SELECT ON "public"."a" TO "patient";')
+    assert [problem.text.partition('"')[0] for problem in problems] == ["role ", ""]
+    assert problems[0].hint is not None
+    assert problems[0].hint.startswith('GRANT SELECT ON "public"."a" TO "patient";')
     found = by_subject(doctor)
     assert found["role"].level == "warning"
-    assert found["not included"].message.startswith("1 large objects are no rows")
-    assert found["timeouts"].message.startswith("statement 2min; switched off")
-    assert all(finding.fix for finding in doctor.findings if finding.level != "ok")
+    assert found["not included"].text.startswith("1 large objects are no rows")
+    assert found["timeouts"].text.startswith("statement 2min; switched off")
+    assert all(finding.hint for finding in doctor.findings if finding.level != "ok")
 
 
 @pytest.mark.parametrize("url", ["", "mysql://u:secret@h/d", "postgresql://u:sec@ret@[/d"])
@@ -73,8 +73,8 @@ def test_a_url_that_is_none_is_a_problem(url: str) -> None:
 
     (finding,) = doctor.findings
     assert (finding.level, finding.subject) == ("problem", "settings")
-    assert finding.fix
-    assert "sec" not in finding.message.replace("second", "")
+    assert finding.hint
+    assert "sec" not in finding.text.replace("second", "")
 
 
 def test_a_server_that_does_not_answer_is_a_problem() -> None:
@@ -84,8 +84,8 @@ def test_a_server_that_does_not_answer_is_a_problem() -> None:
 
     (finding,) = doctor.findings
     assert (finding.level, finding.subject) == ("problem", "connection")
-    assert "Connection refused" in finding.message
-    assert finding.fix
+    assert "Connection refused" in finding.text
+    assert finding.hint
 
 
 def test_a_host_with_an_ipv6_address_alone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +97,7 @@ def test_a_host_with_an_ipv6_address_alone_is_told(monkeypatch: pytest.MonkeyPat
 
     network = doctor.findings[0]
     assert (network.level, network.subject) == ("warning", "network")
-    assert "session pooler" in (network.fix or "")
+    assert "session pooler" in (network.hint or "")
 
 
 def test_plain_text_to_another_machine_is_a_warning(
@@ -109,8 +109,8 @@ def test_plain_text_to_another_machine_is_a_warning(
     found = by_subject(run_doctor(url_settings(url)))
 
     assert found["TLS"].level == "warning"
-    assert 'connection to "elsewhere.example" is not encrypted' in found["TLS"].message
-    assert "sslmode=require" in (found["TLS"].fix or "")
+    assert 'connection to "elsewhere.example" is not encrypted' in found["TLS"].text
+    assert "sslmode=require" in (found["TLS"].hint or "")
 
 
 def test_a_locked_table_keeps_nobody_waiting(database: Database) -> None:
@@ -124,7 +124,7 @@ def test_a_database_without_tables_has_nothing_to_export(
     database: Database, tmp_path: Path
 ) -> None:
     found = by_subject(run_doctor(database.settings()))
-    assert (found["tables"].level, found["tables"].message) == (
+    assert (found["tables"].level, found["tables"].text) == (
         "problem",
         "there are none to export",
     )

@@ -115,7 +115,7 @@ def test_a_table_that_can_not_be_locked_is_named_with_who_holds_it(any_database:
     assert set(found.refusals) == {"accounts", "measures"}
     assert set(found.tables) == {"other"}
     for name in found.refusals:
-        message = found.refusals[name].message
+        message = found.refusals[name].text
         assert f'"public.{name}" could not be locked for reading within 1 s' in message
         assert f"process {pid} (application migration, role supabase_admin" in message
         assert "has ACCESS EXCLUSIVE" in message
@@ -146,8 +146,8 @@ def test_who_only_waits_in_front_of_a_reader_is_named_too(database: Database) ->
         waiter.cancel()
         thread.join(timeout=30)
 
-    assert "(application waiter" in found.refusals["accounts"].message
-    assert "waits for ACCESS EXCLUSIVE" in found.refusals["accounts"].message
+    assert "(application waiter" in found.refusals["accounts"].text
+    assert "waits for ACCESS EXCLUSIVE" in found.refusals["accounts"].text
     assert set(found.tables) == {"other"}
 
 

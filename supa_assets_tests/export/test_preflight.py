@@ -8,6 +8,7 @@ import pytest
 
 from supa_assets.errors import PermissionDenied, SupaAssetsError
 from supa_assets.export.preflight import Preflight, preflight
+from supa_assets.export.refusals import Refusal
 from supa_assets.plan.export_plan import ExportPlan
 from supa_assets_tests.support.databases import Database
 
@@ -193,7 +194,7 @@ def test_an_owner_sees_past_row_security_until_it_is_forced(reader: Database) ->
     assert look(reader, user="reader").refusals == {}
     reader.execute("ALTER TABLE mine FORCE ROW LEVEL SECURITY")
     refusal = look(reader, user="reader").refusals["mine"]
-    assert 'ALTER TABLE "public"."mine" NO FORCE ROW LEVEL SECURITY' in refusal.hint
+    assert 'ALTER TABLE "public"."mine" NO FORCE ROW LEVEL SECURITY' in (refusal.hint or "")
 
 
 def test_what_changed_since_the_definitions_were_loaded_is_exported_as_it_is_and_told(
@@ -244,3 +245,28 @@ def test_what_a_run_does_not_select_is_told_apart_from_what_is_new(database: Dat
         "public.b": "not selected in this run",
         "public.c": "created since the definitions were loaded",
     }
+
+
+def test_what_was_found_goes_through_a_file_as_it_is(reader: Database) -> None:
+    """Steps in other processes read it there, and raise the refusals."""
+    reader.execute(PUBLIC, "GRANT SELECT ON orders TO reader")
+    found = look(reader, user="reader")
+
+    again = Preflight.model_validate_json(found.model_dump_json())
+
+    assert again == found
+    assert isinstance(again.refusals["items"], Refusal)
+    assert str(again.refusals["items"].error()) == str(found.refusals["items"])
+    assert again.refusals["items"].grants
+
+
+def test_a_runs_own_tables_are_named_as_failed_until_they_are_published(reader: Database) -> None:
+    reader.execute(
+        "CREATE TABLE a (id int)", "CREATE TABLE b (id int)", "GRANT SELECT ON a TO reader"
+    )
+    found = look(reader, user="reader")
+
+    assert [(e.name, e.reason) for e in found.failed_unless_published] == [("a", "failed")]
+    assert [(e.name, e.reason) for e in found.findings().relations] == [
+        ("a", "failed"), ("b", "no privilege"),
+    ]  # fmt: skip

@@ -70,7 +70,7 @@ def test_the_doctor_tells_the_poolers_mode(
         doctor = run_doctor(behind(project, port, monkeypatch).settings())
 
     found = {finding.subject: finding for finding in doctor.findings}
-    assert found["pooler"].message.startswith(f"{mode} mode")
+    assert found["pooler"].text.startswith(f"{mode} mode")
     assert doctor.is_well, doctor.findings
 
 

@@ -11,11 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from supa_assets.errors import TargetError
+from supa_assets.errors import ExportFault, TargetError
 from supa_assets.files.local_folder import LocalFolder
+from supa_assets.naming import Relation
+from supa_assets.notice import Notice
+from supa_assets.restore.create import NOT_CREATED, Creation, create_missing
 from supa_assets.restore.prove import prove_export
 from supa_assets.restore.target import TargetDatabase
-from supa_assets_tests.restore.test_restore import ROWS, SCHEMA
 from supa_assets_tests.stream.test_cases import cases
 from supa_assets_tests.stream.test_types_property import TYPES, Sample, create, samples
 from supa_assets_tests.support.copies import differing_tables, export_into, restore_into
@@ -38,10 +40,8 @@ ORDER BY 1, 2, 3
 
 
 @pytest.fixture
-def source(make_database: Callable[..., Database]) -> Database:
-    database = make_database()
-    database.execute(SCHEMA, ROWS)
-    return database
+def source(people: Database) -> Database:
+    return people
 
 
 @pytest.mark.parametrize("user", ["postgres", None], ids=["owner", "superuser"])
@@ -57,7 +57,7 @@ def test_an_empty_database_becomes_like_the_source(
     assert differing_tables(source, target, metadata) == {}
     assert target.fetch(ALIKE) == source.fetch(ALIKE)
     assert 'table "public.people"' in result.created
-    said = "\n".join(result.notes)
+    said = "\n".join(result.list_notes())
     assert "policies, functions, triggers, grants" in said
     assert '"public.parts", partitioned by RANGE (at), was created as an ordinary table' in said
 
@@ -77,10 +77,43 @@ def test_what_leans_on_a_function_is_left_out_and_told(
     result = restore_into(target, tmp_path, creates=True)
 
     assert differing_tables(database, target, metadata) == {}
-    said = "\n".join(result.notes)
+    said = "\n".join(result.list_notes())
     assert 'default of "public.t.n" was not created: function public.twice(integer)' in said
     assert 'check "t_n_check" of "public.t" was not created' in said
     assert 'generated columns of "public.t" were created as ordinary ones' in said
+
+
+def test_what_is_made_before_the_rows_and_after_them(
+    source: Database, make_database: Callable[..., Database], tmp_path: Path
+) -> None:
+    metadata = export_into(source, tmp_path)
+    database = TargetDatabase(make_database().superuser_url)
+    asked = "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace"
+
+    with database.open(writes=True) as connection:
+        creation: Creation = create_missing(connection, metadata, metadata.tables)
+        assert connection.execute(asked).fetchone() == (0,)
+        creation.add_constraints()
+        assert connection.execute(asked).fetchone() == (4,)
+        again = create_missing(connection, metadata, metadata.tables)
+
+    assert set(creation.tables) == set(metadata.tables)
+    partitioned, general = creation.notes
+    assert partitioned.relation == Relation("public", "parts")
+    assert general == Notice(NOT_CREATED)
+    assert (again.created, again.notes) == ([], [])
+
+
+def test_an_export_that_does_not_say_how_tables_were_made_creates_none(
+    database: Database, tmp_path: Path
+) -> None:
+    database.execute("CREATE TABLE t (id int)")
+    metadata = export_into(database, tmp_path).model_copy(update={"structure": None})
+    with (
+        TargetDatabase(database.url).open(writes=True) as connection,
+        pytest.raises(ExportFault, match="doesn't say how the source's tables were made"),
+    ):
+        create_missing(connection, metadata, metadata.tables)
 
 
 def test_a_row_without_its_parent_creates_nothing(

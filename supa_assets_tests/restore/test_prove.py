@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
+from supa_assets.errors import ExportFault
 from supa_assets.files.local_folder import LocalFolder
-from supa_assets.restore.prove import Proof, prove_export
+from supa_assets.restore.prove import Proof, SequenceProof, TableProof, prove_export
 from supa_assets.restore.target import TargetDatabase
 from supa_assets.stream.checksum import read_checksum
 from supa_assets_tests.support.copies import export_into, restore_into
@@ -126,6 +130,71 @@ def test_a_target_is_read_in_the_forms_that_the_files_have(
     assert {table.verdict for table in proof.tables} == {"equal"}
 
 
+def edit_columns(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Of every table in metadata.json."""
+    path = folder / "metadata.json"
+    metadata = json.loads(path.read_text())
+    for table in metadata["tables"].values():
+        for column in table["columns"]:
+            change(column)
+    path.write_text(json.dumps(metadata))
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [{}, {"int8": "number"}, {"timestamps": "naive"}, {"bytea": "base64"}],
+    ids=str,
+)
+def test_an_older_export_that_recorded_no_casts_is_proved_all_the_same(
+    source: Database, target: Database, tmp_path: Path, forms: dict[str, str]
+) -> None:
+    export_into(source, tmp_path, checksums=True, **forms)
+    restore_into(target, tmp_path)
+    edit_columns(tmp_path, lambda column: column.pop("casts"))
+    assert "casts" not in (tmp_path / "metadata.json").read_text()
+
+    proof = prove(tmp_path, target)
+
+    assert proof.differences == []
+    assert {table.verdict for table in proof.tables} == {"equal"}
+
+
+def test_a_cast_that_is_none_ends_the_proof_before_it_becomes_sql(
+    source: Database, target: Database, tmp_path: Path
+) -> None:
+    export_into(source, tmp_path, checksums=True)
+    restore_into(target, tmp_path)
+    word = "text); DROP TABLE people; --"
+    edit_columns(tmp_path, lambda column: column.update(casts=[word]))
+    before = target.fetch("SELECT relname FROM pg_class ORDER BY 1")
+
+    with (
+        recorded_statements() as statements,
+        pytest.raises(ExportFault, match="a word that this version doesn't know") as raised,
+    ):
+        prove(tmp_path, target)
+
+    assert raised.value.found == word
+    assert statements
+    assert not any(word in said for said in statements)
+    assert target.fetch("SELECT relname FROM pg_class ORDER BY 1") == before
+
+
+@contextmanager
+def recorded_statements() -> Iterator[list[str]]:
+    """The text of each statement that any connection executes meanwhile."""
+    said: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def recording(self: psycopg.Cursor[Any], query: Any, *args: Any, **options: Any) -> Any:
+        said.append(query if isinstance(query, str) else query.as_string(self))
+        return execute(self, query, *args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psycopg.Cursor, "execute", recording)
+        yield said
+
+
 def test_without_the_sources_checksum_it_says_that_values_were_not_compared(
     source: Database, tmp_path: Path
 ) -> None:
@@ -223,3 +292,39 @@ def test_the_checksum_is_the_one_that_format_describes(source: Database) -> None
 
     assert checksum.row_count == 500
     assert checksum.value == "".join(f"{value:016x}" for value in sums)
+
+
+@pytest.mark.parametrize(
+    ("sums", "differences", "verdict"),
+    [
+        (("s", "s", "s"), [], "equal"),
+        (("s", "s", None), [], "equal"),
+        ((None, "s", "s"), [], "equal"),
+        ((None, "s", None), [], "counts equal"),
+        (("s", None, None), [], "counts equal"),
+        (("s", "s", "s"), ["it differs"], "DIFFERS"),
+    ],
+)
+def test_a_table_is_equal_where_two_sums_are(
+    sums: tuple[str | None, ...], differences: list[str], verdict: str
+) -> None:
+    source, file, target = sums
+    proof = TableProof(
+        "t",
+        "public.t",
+        1,
+        source_checksum=source,
+        file_checksum=file,
+        target_checksum=target,
+        differences=differences,
+    )
+    assert proof.verdict == verdict
+
+
+def test_a_sequence_that_stands_elsewhere_is_a_difference(source: Database, tmp_path: Path) -> None:
+    export_into(source, tmp_path, checksums=True)
+    proof = prove(tmp_path)
+    proof.sequences = [SequenceProof('"public.s"', "1", "2", is_equal=False)]
+    assert proof.differences == [
+        'sequence "public.s" differs: the source stood at 1, the target at 2'
+    ]

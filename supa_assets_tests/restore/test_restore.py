@@ -2,83 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from supa_assets.errors import SettingsError, TargetError
-from supa_assets.restore import export_files, way
-from supa_assets_tests.support.copies import (
-    copy_text,
-    differing_tables,
-    export_into,
-    restore_into,
-)
+from supa_assets.restore.restore import OnProgress, RestoredTable, RestoreResult
+from supa_assets_tests.support import copies
+from supa_assets_tests.support.copies import copy_text, differing_tables, export_into
 from supa_assets_tests.support.databases import Database
-
-SCHEMA = """
-CREATE TYPE mood AS ENUM ('sad', 'ok');
-CREATE TABLE organizations (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, budget numeric(12,2),
-    doubled numeric GENERATED ALWAYS AS (budget * 2) STORED, changed timestamptz DEFAULT '2026-01-01');
-CREATE TABLE people (id serial PRIMARY KEY, organization int NOT NULL REFERENCES organizations,
-    boss int REFERENCES people, mood mood, docs jsonb[], "odd %s ""name" json);
-CREATE TABLE eggs (id int PRIMARY KEY, hen int);
-CREATE TABLE hens (id int PRIMARY KEY, egg int REFERENCES eggs);
-ALTER TABLE eggs ADD CONSTRAINT laid_by FOREIGN KEY (hen) REFERENCES hens;
-CREATE TABLE nothing ();
-CREATE TABLE parts (at date, n int, PRIMARY KEY (at, n)) PARTITION BY RANGE (at);
-CREATE TABLE part PARTITION OF parts FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
-CREATE TABLE part_default PARTITION OF parts DEFAULT;
-CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.changed = now(); RETURN NEW; END $$;
-CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON organizations FOR EACH ROW EXECUTE FUNCTION touch();
-"""
-ROWS = """
-INSERT INTO organizations (name, budget) SELECT 'n' || n, n * 1.10 FROM generate_series(1, 50) n;
-INSERT INTO people (organization, boss, mood, docs, "odd %s ""name")
-    SELECT 1 + n % 50, CASE WHEN n < 3000 THEN n + 1 END, 'ok', ARRAY['[1]', 'null', NULL]::jsonb[], '"\\u00e9"'
-    FROM generate_series(1, 3000) n;
-INSERT INTO eggs VALUES (1), (2);
-INSERT INTO hens VALUES (1, 1), (2, NULL);
-UPDATE eggs SET hen = 1 WHERE id = 2;
-INSERT INTO nothing SELECT FROM generate_series(1, 3);
-INSERT INTO parts VALUES ('2026-05-01', 1), ('2020-01-01', 2);
-SELECT setval('people_id_seq', 5000, false);
-"""
+from supa_assets_tests.support.loaders import role
 
 
 @pytest.fixture
-def source(make_database: Callable[..., Database]) -> Database:
-    database = make_database()
-    database.execute(SCHEMA, ROWS)
-    return database
+def source(people: Database) -> Database:
+    return people
 
 
 @pytest.fixture
-def target(make_database: Callable[..., Database]) -> Database:
-    """The same tables without rows, owned by postgres."""
-    database = make_database()
-    database.execute(f"SET ROLE postgres; GRANT ALL ON SCHEMA public TO postgres; {SCHEMA}")
-    return database
+def target(empty_people: Database) -> Database:
+    return empty_people
 
 
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_files, "BATCH_BYTE_COUNT", 4096)
-    monkeypatch.setattr(way, "BATCH_BYTE_COUNT", 4096)
-
-
-@contextmanager
-def role(database: Database, *grants: str) -> Iterator[str]:
-    """A role that owns nothing."""
-    name = f"loader_{database.name}"
-    database.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{database.server.password}'")
-    try:
-        database.execute(*(grant.format(role=name) for grant in grants))
-        yield name
-    finally:
-        database.execute(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+def restore_into(database: Database, folder: Path, **options: Any) -> RestoreResult:
+    """In batches so small that most files take several."""
+    return copies.restore_into(database, folder, batch_byte_count=4096, **options)
 
 
 def test_a_superuser_restores_every_row_with_triggers_and_keys_quiet(
@@ -89,11 +39,31 @@ def test_a_superuser_restores_every_row_with_triggers_and_keys_quiet(
     result = restore_into(target, tmp_path)
 
     assert differing_tables(source, target, metadata) == {}
-    assert sum(table.row_count for table in result.tables) == 3059
+    assert result.row_count == 3059
     assert {key.constraint for key in result.checked_keys} == {
         "people_organization_fkey", "people_boss_fkey", "laid_by", "hens_egg_fkey",
     }  # fmt: skip
     assert all(key.orphan_count == 0 for key in result.checked_keys)
+
+
+def test_each_table_is_told_with_its_rows_and_bytes_while_it_goes_on(
+    source: Database, target: Database, tmp_path: Path
+) -> None:
+    metadata = export_into(source, tmp_path)
+    told: list[tuple[str, int, int]] = []
+    on_progress: OnProgress = lambda *progress: told.append(progress)  # noqa: E731
+
+    result = restore_into(target, tmp_path, on_progress=on_progress)
+
+    assert [at.table for at in metadata.import_order] == [table.name for table in result.tables]
+    last = {name: (row_count, byte_count) for name, row_count, byte_count in told}
+    for table in result.tables:
+        assert isinstance(table, RestoredTable)
+        assert (table.row_count, table.byte_count) == (
+            metadata.tables[table.name].row_count, metadata.tables[table.name].byte_count,
+        )  # fmt: skip
+        assert last[table.name][0] == table.row_count
+    assert len([name for name, *_ in told if name == "people"]) > 10
 
 
 def test_an_owner_restores_every_row_and_the_tables_are_as_before(
@@ -125,7 +95,7 @@ def test_a_role_that_may_only_write_needs_two_passes_and_says_that_triggers_fire
         result = restore_into(target, tmp_path, user=name)
 
     assert list(differing_tables(source, target, metadata)) == ["organizations"]  # the trigger
-    said = "\n".join(result.notes)
+    said = "\n".join(result.list_notes())
     assert 'triggers of "public.organizations" fire' in said
     assert '"public.people" is loaded in two passes for its foreign key "people_boss_fkey"' in said
 

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from supa_assets.errors import SettingsError
-from supa_assets.files.metadata import SourceEntry
+from supa_assets.naming import Relation
 from supa_assets.server.address import parse_url
-from supa_assets.server.catalog import read_catalog
+from supa_assets.server.catalog import AUTH_TABLES, Catalog, Column, Table, read_catalog, read_types
 from supa_assets.server.connection import connect, pin_session
 from supa_assets_tests.support.databases import Database
 
@@ -320,9 +320,7 @@ def count_statements(database: Database, monkeypatch: pytest.MonkeyPatch) -> int
     ):
         pin_session(connection, lock_timeout_s=1)
         patch.setattr(psycopg.Cursor, "execute", counting)
-        catalog = read_catalog(
-            connection, settings.choice, source=SourceEntry(host="h", port=1, database="d")
-        )
+        catalog = read_catalog(connection, settings.choice, address=parse_url(database.url))
     assert catalog.tables
     return len(statements)
 
@@ -360,3 +358,30 @@ def test_a_database_in_another_encoding_is_written_in_utf8(
     )
     latin.execute('CREATE TABLE cases (id int, "ñ" text)', "INSERT INTO cases VALUES (1, 'é')")
     assert latin.export(latin.table()) == '[\n{"id":1,"ñ":"é"}\n]\n'
+
+
+def test_a_catalog_tells_tables_columns_and_types_by_oid(database: Database) -> None:
+    database.execute(
+        AUTH,
+        "CREATE TYPE mood AS ENUM ('ok')",
+        "CREATE DOMAIN feeling AS mood",
+        "CREATE TABLE cases (id int PRIMARY KEY, felt feeling[])",
+    )
+    address = parse_url(database.url)
+    with connect(address, timeout_s=5) as connection:
+        pin_session(connection, lock_timeout_s=1)
+        choice = database.settings(auth=True).choice
+        catalog: Catalog = read_catalog(connection, choice, address=address)
+
+        tables: dict[Relation, Table] = {table.relation: table for table in catalog.tables}
+        assert set(tables) >= set(AUTH_TABLES)
+        (_, felt) = tables[Relation("public", "cases")].columns
+        assert isinstance(felt, Column)
+        assert (felt.name, felt.type, felt.is_nullable) == ("felt", "public.feeling[]", True)
+        types = read_types(connection, [felt.type_id])
+
+    array = types[felt.type_id]
+    domain = types[array.element_type_id]
+    assert (domain.kind, domain.name) == ("d", "feeling")
+    assert (types[domain.base_type_id].kind, types[domain.base_type_id].name) == ("e", "mood")
+    assert types.items() <= catalog.types.items()

@@ -12,4 +12,4 @@ FROM pg_catalog.pg_attribute AS a
 WHERE a.attrelid = ANY (:'relation_ids'::pg_catalog.oid[])
   AND a.attnum > 0
   AND NOT a.attisdropped
-ORDER BY a.attrelid, a.attnum
+ORDER BY a.attrelid, a.attnum;

@@ -22,4 +22,4 @@ WHERE k.contype = 'f'
   AND k.conparentid = 0
   AND coalesce(pg_catalog.pg_partition_root(k.conrelid), k.conrelid)::pg_catalog.oid
       = ANY (:'relation_ids'::pg_catalog.oid[])
-ORDER BY relation_id, constraint_name, referenced_schema, referenced_table
+ORDER BY relation_id, constraint_name, referenced_schema, referenced_table;

@@ -38,4 +38,4 @@ SELECT
           ORDER BY f.attnum)                                  AS field_type_ids
 FROM pg_catalog.pg_type AS t
 JOIN used ON used.oid = t.oid
-JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace;

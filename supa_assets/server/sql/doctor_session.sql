@@ -14,4 +14,4 @@ SELECT
         - (SELECT coalesce(pg_catalog.sum(d.numbackends), 0) FROM pg_catalog.pg_stat_database AS d)::pg_catalog.int4
                                                               AS free_connections
 FROM pg_catalog.pg_roles AS r
-WHERE r.rolname = current_user
+WHERE r.rolname = current_user;

@@ -30,4 +30,4 @@ JOIN pg_catalog.pg_locks AS l
  AND l.relation = w.oid
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
-ORDER BY is_granted DESC, process_id
+ORDER BY is_granted DESC, process_id;

@@ -16,4 +16,4 @@ LEFT JOIN pg_catalog.pg_namespace AS cn ON cn.oid = co.collnamespace
 WHERE a.attrelid = ANY (:'relation_ids'::pg_catalog.oid[])
   AND a.attnum > 0
   AND NOT a.attisdropped
-ORDER BY a.attrelid, a.attnum
+ORDER BY a.attrelid, a.attnum;

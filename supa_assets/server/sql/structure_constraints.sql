@@ -31,4 +31,4 @@ SELECT * FROM (
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
 ) AS c
 ORDER BY c.relation_id,
-    pg_catalog.array_position(ARRAY['primary key', 'unique', 'exclusion', 'unique index', 'check', 'foreign key'], c.kind), c.name
+    pg_catalog.array_position(ARRAY['primary key', 'unique', 'exclusion', 'unique index', 'check', 'foreign key'], c.kind), c.name;

@@ -55,4 +55,4 @@ WHERE c.relpersistence <> 't'
                                 WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
                                   AND d.deptype = 'e')
       END
-ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
+ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C";

@@ -65,4 +65,4 @@ LEFT JOIN pg_catalog.pg_type AS s ON s.oid = r.rngsubtype
 WHERE n.nspname <> 'pg_catalog'
   AND t.typsubscript <> 'pg_catalog.array_subscript_handler'::pg_catalog.regproc
   AND t.typtype <> 'm'
-ORDER BY t.oid
+ORDER BY t.oid;

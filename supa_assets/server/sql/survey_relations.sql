@@ -22,4 +22,4 @@ WHERE c.relkind IN ('r', 'p', 'f', 'm', 'v')
   AND NOT c.relispartition
   AND c.relpersistence <> 't'
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
+ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C";

@@ -30,4 +30,4 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
 WHERE k.contype = 'f'
   AND k.conparentid = 0
   AND k.conrelid = ANY (:'relation_ids'::pg_catalog.oid[])
-ORDER BY k.conrelid, k.conname
+ORDER BY k.conrelid, k.conname;

@@ -10,4 +10,4 @@ WHERE NOT t.tgisinternal
   AND t.tgenabled <> 'D'
   AND t.tgtype::pg_catalog.int4 & (4 | 16) <> 0
   AND t.tgrelid = ANY (:'relation_ids'::pg_catalog.oid[])
-ORDER BY t.tgrelid, t.tgname
+ORDER BY t.tgrelid, t.tgname;

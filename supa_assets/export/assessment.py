@@ -1,4 +1,4 @@
-"""Whether an export is one copy of a database at one instant: what it lacks, its snapshots, and its known holes."""
+"""An export as a whole, assessed: which tables it lacks, of which snapshots it is, which known holes it has."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from supa_assets.files.metadata import (
 from supa_assets.files.publish import list_snapshots
 from supa_assets.plan.export_plan import ExportPlan
 
-__all__ = ["Consistency", "MissingTable", "judge_export", "judge_published"]
+__all__ = ["Assessment", "MissingTable", "assess_export", "assess_published"]
 
 _MOST_NAMED = 10
 _SHOULD_BE_THERE: Collection[NotExportedReason] = (
@@ -39,7 +39,7 @@ class MissingTable:
 
 
 @dataclass(frozen=True)
-class Consistency:
+class Assessment:
     """What `metadata.json` says, or will say, of an export as a whole."""
 
     tables: Mapping[str, TableEntry]
@@ -83,10 +83,10 @@ class Consistency:
         )
 
 
-def judge_export(
+def assess_export(
     tables: Mapping[str, TableEntry], *, plan: ExportPlan, relations: Iterable[NotExportedEntry]
-) -> Consistency:
-    """Judge an export of these tables by the loaded plan, and by what was last found in the database."""
+) -> Assessment:
+    """Assess an export of these tables by the loaded plan, and by what was last found in the database."""
     exported = {entry.relation for entry in tables.values()}
     reasons: dict[tuple[str, str], str] = {
         table.relation: "it was not exported yet" for table in plan.tables
@@ -94,16 +94,16 @@ def judge_export(
     reasons |= {
         entry.relation: entry.reason for entry in relations if entry.reason in _SHOULD_BE_THERE
     }
-    return Consistency(
+    return Assessment(
         tables=tables,
         missing=[MissingTable(str(key), reasons[key]) for key in sorted(reasons.keys() - exported)],
         snapshots=list_snapshots(tables),
     )
 
 
-def judge_published(metadata: ExportMetadata, plan: ExportPlan) -> Consistency:
-    """Judge what is published."""
-    return judge_export(metadata.tables, plan=plan, relations=metadata.not_exported)
+def assess_published(metadata: ExportMetadata, plan: ExportPlan) -> Assessment:
+    """Assess what is published."""
+    return assess_export(metadata.tables, plan=plan, relations=metadata.not_exported)
 
 
 def _shorten(names: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""How rows get into tables that have triggers and foreign keys of every kind.
+"""How triggers and foreign keys are got past while rows are loaded.
 
 In this order: a role that may set session_replication_role to replica silences triggers and keys alike, and the keys
 are checked by query before the transaction commits. Otherwise a table's owner disables its triggers and makes the keys
@@ -16,14 +16,14 @@ import psycopg
 from psycopg import errors, sql
 
 from supa_assets.files.metadata import TableEntry
-from supa_assets.restore.export_files import BATCH_BYTE_COUNT
+from supa_assets.notice import Notice
 from supa_assets.restore.target import ForeignKey, Target, TargetTable, Trigger
 
-__all__ = ["Way", "choose_way"]
+__all__ = ["Bypass", "choose_bypass"]
 
 
 @dataclass
-class Way:
+class Bypass:
     """What is done to the target's tables around the load."""
 
     is_replica: bool
@@ -31,8 +31,8 @@ class Way:
     deferred: list[tuple[TargetTable, ForeignKey]] = field(default_factory=list)
     second_pass: dict[str, list[str]] = field(default_factory=dict)
     """By asset name: columns that are NULL until every table has its rows."""
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    problems: list[Notice] = field(default_factory=list)
+    notes: list[Notice] = field(default_factory=list)
 
     def prepare(self, connection: psycopg.Connection[Any]) -> None:
         """Before the first row."""
@@ -61,29 +61,37 @@ def _alter(connection: psycopg.Connection[Any], table: TargetTable, action: str,
     connection.execute(sql.SQL(statement).format(table.identifier, sql.Identifier(name)))
 
 
-def choose_way(
-    connection: psycopg.Connection[Any], entries: Mapping[str, TableEntry], target: Target
-) -> Way:
-    """The way for these tables, in import order; changes nothing."""
-    way = Way(is_replica=_may_be_replica(connection))
+def choose_bypass(
+    connection: psycopg.Connection[Any],
+    entries: Mapping[str, TableEntry],
+    target: Target,
+    *,
+    batch_byte_count: int,
+) -> Bypass:
+    """What these tables, in import order, want; changes nothing.
+
+    A file of up to `batch_byte_count` is loaded in one statement, whose rows may reference each other.
+    """
+    bypass = Bypass(is_replica=_may_be_replica(connection))
     for table in target.tables.values():
-        firing = [trigger for trigger in table.triggers if _fires(trigger, way)]
-        if not way.is_replica and table.is_owner:
-            way.disabled += [(table, trigger) for trigger in firing]
+        firing = [trigger for trigger in table.triggers if _fires(trigger, bypass)]
+        if not bypass.is_replica and table.is_owner:
+            bypass.disabled += [(table, trigger) for trigger in firing]
         elif firing:
             names = ", ".join(f'"{trigger.name}"' for trigger in firing)
-            why = "they fire on replicas, too" if way.is_replica else "the role may not quiet them"
-            way.notes.append(
-                f'triggers of "{table.relation}" fire while it is loaded, since {why}: {names}'
+            why = (
+                "they fire on replicas, too" if bypass.is_replica else "the role may not quiet them"
             )
-    if not way.is_replica:
-        for name, key in _keys_out_of_order(entries, target):
-            _choose_for_key(way, target.tables[name], key, entries[name])
-    return way
+            text = f'triggers of "{table.relation}" fire while it is loaded, since {why}: {names}'
+            bypass.notes.append(Notice(text, table.relation))
+    if not bypass.is_replica:
+        for name, key in _keys_out_of_order(entries, target, batch_byte_count):
+            _choose_for_key(bypass, target.tables[name], key, entries[name])
+    return bypass
 
 
-def _fires(trigger: Trigger, way: Way) -> bool:
-    return trigger.fires_at_replica if way.is_replica else trigger.fires_at_origin
+def _fires(trigger: Trigger, bypass: Bypass) -> bool:
+    return trigger.fires_at_replica if bypass.is_replica else trigger.fires_at_origin
 
 
 def _may_be_replica(connection: psycopg.Connection[Any]) -> bool:
@@ -97,7 +105,7 @@ def _may_be_replica(connection: psycopg.Connection[Any]) -> bool:
 
 
 def _keys_out_of_order(
-    entries: Mapping[str, TableEntry], target: Target
+    entries: Mapping[str, TableEntry], target: Target, batch_byte_count: int
 ) -> Iterator[tuple[str, ForeignKey]]:
     """Foreign keys whose referenced row may be loaded in a later statement."""
     names = {table.relation: name for name, table in target.tables.items()}
@@ -107,29 +115,31 @@ def _keys_out_of_order(
             parent = names.get(key.referenced)
             if parent is None or key.is_deferrable or not entries[name].row_count:
                 continue
-            is_one_statement = parent == name and entries[name].byte_count <= BATCH_BYTE_COUNT
+            is_one_statement = parent == name and entries[name].byte_count <= batch_byte_count
             if place[parent] >= place[name] and not is_one_statement:
                 yield name, key
 
 
-def _choose_for_key(way: Way, table: TargetTable, key: ForeignKey, entry: TableEntry) -> None:
+def _choose_for_key(bypass: Bypass, table: TargetTable, key: ForeignKey, entry: TableEntry) -> None:
     if table.is_owner:
-        way.deferred.append((table, key))
+        bypass.deferred.append((table, key))
         return
     late = _columns_to_fill_later(table, key.columns, entry.primary_key)
     has_key = bool(entry.primary_key) and set(entry.primary_key) <= {c.name for c in entry.columns}
     if late and has_key and table.has_update:
-        columns = way.second_pass.setdefault(entry.name, [])
+        columns = bypass.second_pass.setdefault(entry.name, [])
         columns += [column for column in late if column not in columns]
-        way.notes.append(
+        text = (
             f'"{table.relation}" is loaded in two passes for its foreign key "{key.name}"; an UPDATE fills in'
             f" {', '.join(late)}"
         )
+        bypass.notes.append(Notice(text, table.relation))
         return
-    way.problems.append(
+    text = (
         f'foreign key "{key.name}" of "{table.relation}" can\'t be honoured by any order of rows: own the table, make'
         " the key DEFERRABLE, or use a role that may set session_replication_role"
     )
+    bypass.problems.append(Notice(text, table.relation))
 
 
 def _columns_to_fill_later(

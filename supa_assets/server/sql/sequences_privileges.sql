@@ -6,4 +6,4 @@ SELECT n.nspname AS schema_name, c.relname AS name,
                 AND pg_catalog.has_sequence_privilege(c.oid, 'UPDATE'), false) AS has_update
 FROM unnest(:'schemas'::pg_catalog.text[], :'names'::pg_catalog.text[]) AS w(schema_name, name)
 JOIN pg_catalog.pg_namespace AS n ON n.nspname = w.schema_name
-JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.name AND c.relkind = 'S'
+JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.name AND c.relkind = 'S';

@@ -1,0 +1,26 @@
+"""One thing that was found and is worth telling: what it is, of which relation, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from supa_assets.errors import SupaAssetsError
+from supa_assets.naming import Relation
+
+__all__ = ["Notice"]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Told, not raised. `str()` gives the text and, on a line of its own, `HINT:` and the hint, as an error does."""
+
+    text: str
+    relation: Relation | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.text}\nHINT: {self.hint}" if self.hint else self.text
+
+    def as_error(self, kind: type[SupaAssetsError]) -> SupaAssetsError:
+        """The same, to be raised after all."""
+        return kind(self.text, hint=self.hint, relation=self.relation)

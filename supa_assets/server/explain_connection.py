@@ -1,0 +1,123 @@
+"""What keeps a connection from opening: libpq's and poolers' words for it, each with its fix, never a credential."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from supa_assets.errors import SourceError
+from supa_assets.server.address import Address
+
+__all__ = ["explain_connection_error"]
+
+
+@dataclass(frozen=True)
+class _Symptom:
+    """What libpq or the server says, and what to tell the operator."""
+
+    pattern: str
+    hint: str
+
+
+_SYMPTOMS = (
+    _Symptom(
+        "Tenant or user not found|ENOTFOUND",
+        "the pooler's host or user is wrong: copy the whole string from Dashboard, Connect; on the pooler the user is"
+        " postgres.<project ref>, and the host's number can't be guessed.",
+    ),
+    _Symptom(
+        "EMAXCONNSESSION|query_wait_timeout|max clients reached|MaxClientsInSessionMode|too many connections"
+        "|remaining connection slots",
+        "the pool is full: close other clients, raise the pool size (Dashboard, Database, Settings), or use the direct"
+        " host.",
+    ),
+    _Symptom(
+        "password authentication failed",
+        "check user and password; special characters in the URL's password are percent-encoded, and the brackets of"
+        " [YOUR-PASSWORD] don't belong to it; it can be reset in Dashboard, Database, Settings.",
+    ),
+    _Symptom(
+        "no password supplied|empty password",
+        "put the password into the URL (postgresql://USER:PASSWORD@HOST:5432/postgres), PGPASSWORD, or a passfile.",
+    ),
+    _Symptom(
+        "certificate verify failed|root certificate file|self-signed",
+        "verify-full needs the root certificate: download it from Dashboard, Database, Settings, SSL, and add"
+        " ?sslmode=verify-full&sslrootcert=PATH.",
+    ),
+    _Symptom(
+        "server certificate for",
+        "the certificate is another host's: use the host name that it names, as the Dashboard's string does.",
+    ),
+    _Symptom(
+        "does not support SSL|SSL not in use",
+        "the server offers no TLS; if the way to it is safe, write sslmode=disable into the URL. Supabase does offer"
+        " it: check host and port.",
+    ),
+    _Symptom(
+        "no encryption|SSL connection is required|SSL off",
+        "the server takes only encrypted connections: add ?sslmode=require to the URL.",
+    ),
+    _Symptom(
+        "no pg_hba.conf entry",
+        "the server's pg_hba.conf lets this user, database or address in only after an administrator adds a line.",
+    ),
+    _Symptom(
+        "invalid sslmode",
+        "sslmode is one of disable, prefer, require, verify-ca, verify-full.",
+    ),
+    _Symptom(
+        "SSL error|SSL negotiation|SSL SYSCALL",
+        "TLS broke down: check that the port is PostgreSQL's, and sslmode in the URL.",
+    ),
+    _Symptom(
+        "could not translate host name|Name or service not known|failed to resolve host|nodename nor servname"
+        "|Temporary failure in name resolution|No address associated|'idna' codec",
+        "check the host's spelling and this machine's DNS.",
+    ),
+    _Symptom("Connection refused", "check host and port, and that the server runs."),
+    _Symptom(
+        "Network is unreachable|No route to host|Address family not supported",
+        "this machine has no way to the address; check the network, or use the pooler's host.",
+    ),
+    _Symptom(
+        "timeout expired|timed out",
+        "check host, port and firewalls (Dashboard, Network restrictions).",
+    ),
+    _Symptom(r'database ".*" does not exist', "on Supabase the database is called postgres."),
+    _Symptom(
+        r'role ".*" does not exist',
+        "on Supabase the user is postgres, or postgres.<project ref> on the pooler.",
+    ),
+    _Symptom(
+        "server closed the connection",
+        "check that host and port are PostgreSQL's, and that no proxy or ban (Dashboard, Database, Network bans) cuts"
+        " it.",
+    ),
+    _Symptom(
+        "No such file or directory", "no server listens on that socket; check the URL's host."
+    ),
+)
+_IPV6_HINT = (
+    "the direct host has only an IPv6 address unless the project bought the IPv4 add-on: use the session pooler's"
+    " string (Dashboard, Connect, Session pooler)."
+)
+
+
+def explain_connection_error(error: Exception, address: Address) -> SourceError:
+    """What kept a connection from opening, with the fix where the cause is known."""
+    said = " ".join(address.redact(str(error)).split())
+    said = re.sub(r"^connection (?:failed|is bad): ", "", said)
+    entry = address.describe()
+    symptom = next((s for s in _SYMPTOMS if re.search(s.pattern, said, re.IGNORECASE)), None)
+    hint = (
+        symptom.hint if symptom else "see the message; `psql` with the same URL should fail alike."
+    )
+    is_routing = symptom is not None and (
+        "host's spelling" in symptom.hint or "no way" in symptom.hint
+    )
+    if address.is_supabase_direct() and is_routing:
+        hint = _IPV6_HINT
+    return SourceError(
+        f'cannot connect to "{entry.host}:{entry.port}/{entry.database}": {said}', hint=hint
+    )

@@ -1,0 +1,203 @@
+"""Everything that can be wrong with the way to the source: one clear line, a hint of its own, and never a password."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from supa_assets.demo.server import EmbeddedServer
+from supa_assets.server.address import parse_url
+from supa_assets.server.connection import connect
+from supa_assets.server.explain_connection import explain_connection_error
+from supa_assets_tests.support.connections import PROJECT, failure, listener, refuse_with
+from supa_assets_tests.support.servers import DebianServer, Server
+
+
+def test_a_wrong_password(any_server: Server) -> None:
+    error = failure(any_server.url().replace(any_server.password, "zzzzqqqq"))
+    assert 'password authentication failed for user "postgres"' in error.message
+    assert "Dashboard, Database, Settings" in str(error.hint)
+    assert "zzzzqqqq" not in str(error)
+
+
+def test_no_password(any_server: Server) -> None:
+    error = failure(any_server.url().replace(f":{any_server.password}", ""))
+    assert "no password supplied" in error.message
+    assert "PGPASSWORD" in str(error.hint)
+
+
+def test_a_role_that_is_not_there(any_server: Server) -> None:
+    error = failure(any_server.url(user="nobody_here"))
+    assert 'user "nobody_here"' in error.message
+
+
+def test_a_role_that_is_not_there_where_the_server_says_so() -> None:
+    said = psycopg.OperationalError('FATAL:  role "x" does not exist')
+    error = explain_connection_error(said, parse_url("postgresql://x@h/d"))
+    assert "postgres.<project ref> on the pooler" in str(error.hint)
+
+
+def test_a_database_that_is_not_there(any_server: Server) -> None:
+    error = failure(any_server.url("not_there"))
+    assert 'database "not_there" does not exist' in error.message
+    assert error.hint == "on Supabase the database is called postgres."
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", "x" * 70 + ".com"])
+def test_an_unknown_host(host: str) -> None:
+    error = failure(f"postgresql://u:hunter2@{host}/d")
+    assert error.message.startswith(f'cannot connect to "{host}:5432/d"')
+    assert error.hint == "check the host's spelling and this machine's DNS."
+
+
+def test_an_unknown_direct_host_of_supabase_points_to_the_pooler() -> None:
+    said = psycopg.OperationalError(
+        "could not translate host name: No address associated with hostname"
+    )
+    address = parse_url(f"postgresql://postgres:p@db.{PROJECT}.supabase.co/postgres")
+    assert "IPv6" in str(explain_connection_error(said, address).hint)
+
+
+def test_a_refused_connection() -> None:
+    error = failure("postgresql://u:hunter2@127.0.0.1:1/d")
+    assert "Connection refused" in error.message
+    assert error.hint == "check host and port, and that the server runs."
+
+
+def test_a_socket_that_is_not_there(tmp_path: Path) -> None:
+    error = failure(f"postgresql:///d?user=u&host={quote(str(tmp_path), safe='')}")
+    assert error.hint == "no server listens on that socket; check the URL's host."
+
+
+@pytest.mark.parametrize(
+    ("parameter", "hint"),
+    [
+        ("sslmode=bogus", "sslmode is one of"),
+        ("connect_timeout=abc", "see the message"),
+        ("service=nosuch", "see the message"),
+    ],
+)
+def test_a_parameter_with_a_bad_value(parameter: str, hint: str) -> None:
+    error = failure(f"postgresql://u:hunter2@127.0.0.1:1/d?{parameter}")
+    assert str(error.hint).startswith(hint)
+
+
+def test_a_server_that_never_answers_is_given_up_after_the_timeout() -> None:
+    with listener(None) as port:
+        error = failure(f"postgresql://u:hunter2@127.0.0.1:{port}/d", timeout_s=2)
+    assert "timeout" in error.message
+    assert "Network restrictions" in str(error.hint)
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("Tenant or user not found", "the pooler's host or user is wrong"),
+        ("(ENOTFOUND) tenant/user postgres.x not found", "the pooler's host or user is wrong"),
+        ("(EMAXCONNSESSION) max clients reached in session mode", "the pool is full"),
+        ("MaxClientsInSessionMode: max clients reached", "the pool is full"),
+        (
+            "sorry, too many clients already: remaining connection slots are reserved",
+            "the pool is full",
+        ),
+        ("SSL connection is required", "the server takes only encrypted"),
+        ("something nobody has heard of", "see the message"),
+    ],
+)
+def test_what_a_pooler_says_leads_to_its_fix(said: str, hint: str) -> None:
+    with listener(refuse_with(said)) as port:
+        error = failure(f"postgresql://u:hunter2@127.0.0.1:{port}/d")
+    assert said in error.message
+    assert str(error.hint).startswith(hint)
+
+
+def test_a_port_where_something_else_listens() -> None:
+    with listener(b"") as port:
+        error = failure(f"postgresql://u:hunter2@127.0.0.1:{port}/d")
+    assert "check that host and port are PostgreSQL's" in str(error.hint)
+    with listener(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        failure(f"postgresql://u:hunter2@127.0.0.1:{port}/d")
+
+
+# TLS
+
+
+def test_tls_that_the_server_does_not_offer(server: EmbeddedServer) -> None:
+    error = failure(server.url() + "?sslmode=require")
+    assert "server does not support SSL" in error.message
+    assert str(error.hint).startswith("the server offers no TLS")
+
+
+@pytest.fixture(scope="module")
+def tls_server() -> Iterator[DebianServer]:
+    """With a certificate of its own for another name, and no way in but TLS."""
+    if not DebianServer.is_installed():
+        pytest.skip("Debian's PostgreSQL 15 is not installed")
+    server = DebianServer()
+    certificate, key, rules = (server.folder / name for name in ("tls.crt", "tls.key", "hba"))
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=db.example.com",
+         "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    rules.write_text(
+        "local all all scram-sha-256\nhostssl all postgres,supabase_admin 127.0.0.1/32 scram-sha-256\n"
+    )
+    for path in (certificate, key, rules):
+        path.chmod(0o600)
+        server.give(path)
+    try:
+        server.start(
+            ssl="on", ssl_cert_file=str(certificate), ssl_key_file=str(key), hba_file=str(rules)
+        )
+        yield server
+    finally:
+        server.remove()
+
+
+def test_tls_that_the_server_requires(tls_server: DebianServer) -> None:
+    connect(parse_url(tls_server.url() + "?sslmode=require"), timeout_s=5).close()
+    error = failure(tls_server.url() + "?sslmode=disable")
+    assert "no encryption" in error.message
+    assert (
+        error.hint
+        == "the server takes only encrypted connections: add ?sslmode=require to the URL."
+    )
+
+
+def test_verify_full_without_the_root_certificate(tls_server: DebianServer, tmp_path: Path) -> None:
+    missing = tmp_path / "root.crt"
+    error = failure(tls_server.url() + f"?sslmode=verify-full&sslrootcert={missing}")
+    assert str(missing) in error.message
+    assert "download it from Dashboard" in str(error.hint)
+
+
+def test_verify_full_with_a_root_that_did_not_sign(
+    tls_server: DebianServer, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.crt"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=other", "-keyout", "/dev/null",
+         "-out", other], check=True, capture_output=True,
+    )  # fmt: skip
+    error = failure(tls_server.url() + f"?sslmode=verify-full&sslrootcert={other}")
+    assert "certificate verify failed" in error.message
+    assert "download it from Dashboard" in str(error.hint)
+
+
+def test_verify_full_of_another_hosts_certificate(tls_server: DebianServer) -> None:
+    root = tls_server.folder / "tls.crt"
+    error = failure(tls_server.url() + f"?sslmode=verify-full&sslrootcert={root}")
+    assert 'server certificate for "db.example.com"' in error.message
+    assert str(error.hint).startswith("the certificate is another host's")
+
+
+def test_an_address_that_the_server_lets_nobody_in_from(tls_server: DebianServer) -> None:
+    error = failure(tls_server.url("template1", user="stranger") + "?sslmode=require")
+    assert "no pg_hba.conf entry" in error.message
+    assert "an administrator adds a line" in str(error.hint)
