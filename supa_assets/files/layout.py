@@ -49,7 +49,7 @@ class Layout:
         """Each row's JSON, of a file's lines; what is not a row's line is left out."""
         return [line.rstrip(self.separator) for line in lines if line.startswith(b"{")]
 
-    # The same bytes with the brace of the row that they touch: a separator alone may stand in a row's text.
+    # The same bytes with the braces of the rows that they touch, so that only complete rows are counted.
 
     @cached_property
     def first_bytes(self) -> bytes:

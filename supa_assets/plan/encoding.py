@@ -18,6 +18,8 @@ from supa_assets.server.catalog import Type
 from supa_assets.settings import ValueForms
 
 __all__ = [
+    "BUILT_IN",
+    "BUILT_IN_ARRAY",
     "Cast",
     "ColumnEncoding",
     "Encoding",
@@ -76,7 +78,7 @@ def recorded_encoding(column: ColumnEntry) -> ColumnEncoding | None:
 
 _AS_NUMBER = ColumnEncoding("number")
 _AS_TEXT = ColumnEncoding("string", ("text",))
-_BUILT_IN: Mapping[str, ColumnEncoding] = {
+BUILT_IN: Mapping[str, ColumnEncoding] = {
     "bool": ColumnEncoding("boolean"),
     "int2": _AS_NUMBER,
     "int4": _AS_NUMBER,
@@ -97,9 +99,10 @@ _BUILT_IN: Mapping[str, ColumnEncoding] = {
     "int2vector": _AS_TEXT,
     "oidvector": _AS_TEXT,
 }
+"""Of built-in types whose encoding their kind doesn't tell; docs/TYPES.md names each."""
 _JSON = frozenset({"json", "jsonb"})
 _COUNTED_FROM_0 = frozenset({"int2vector", "oidvector"})
-_BUILT_IN_ARRAY: Mapping[str, ColumnEncoding] = {
+BUILT_IN_ARRAY: Mapping[str, ColumnEncoding] = {
     "int8": ColumnEncoding("array", ("text[]",)),
     "numeric": ColumnEncoding("array", ("text[]",)),
     "money": ColumnEncoding("array", ("numeric[]", "text[]")),
@@ -108,6 +111,7 @@ _BUILT_IN_ARRAY: Mapping[str, ColumnEncoding] = {
     "json": ColumnEncoding("text-array", ("text[]",)),
     "jsonb": ColumnEncoding("text-array", ("text[]",)),
 }
+"""Of arrays, by the name of their elements' built-in type."""
 
 
 def encode_type(
@@ -117,8 +121,8 @@ def encode_type(
     type_ = without_domain(type_id, types)
     if forms and (chosen := _encode_as_chosen(type_, types, forms)):
         return chosen
-    if is_built_in(type_) and type_.name in _BUILT_IN:
-        return _BUILT_IN[type_.name]
+    if is_built_in(type_) and type_.name in BUILT_IN:
+        return BUILT_IN[type_.name]
     if type_.element_type_id:
         return _encode_array(type_, types)
     if type_.kind == "c":
@@ -155,8 +159,8 @@ def holds_raw_json(type_id: int, types: Mapping[int, Type]) -> bool:
 
 def _encode_array(array: Type, types: Mapping[int, Type]) -> ColumnEncoding:
     element = without_domain(array.element_type_id, types)
-    if is_built_in(element) and element.name in _BUILT_IN_ARRAY:
-        return _BUILT_IN_ARRAY[element.name]
+    if is_built_in(element) and element.name in BUILT_IN_ARRAY:
+        return BUILT_IN_ARRAY[element.name]
     if element.element_type_id or (element.kind == "c" and _would_not_go_back(element, types)):
         return ColumnEncoding("text-array", _as_texts(element))
     return ColumnEncoding("array", _as_texts(element) if element.has_cast_to_json else ())

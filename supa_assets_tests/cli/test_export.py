@@ -9,14 +9,17 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from supa_assets_tests.support.project import Project, run_program
+from supa_assets.cli.export import export_selection
+from supa_assets.plan.selection import select_tables
+from supa_assets_tests.support.programs import run_program
+from supa_assets_tests.support.project import Project
+from supa_assets_tests.support.waiting import wait_until
 
 
 def export(
@@ -192,7 +195,10 @@ def test_an_interrupted_export_ends_soon_and_leaves_the_earlier_one(
         program = start_export(
             project, "--table", "badges", "--table", "profiles", SUPA_ASSETS_LOCK_TIMEOUT_S="120"
         )
-        wait_until(lambda: project.fetch("SELECT count(*) FROM pg_locks WHERE NOT granted") != [0])
+        wait_until(
+            lambda: project.fetch("SELECT count(*) FROM pg_locks WHERE NOT granted") != [0],
+            timeout_s=60,
+        )
         program.send_signal(signal_number)
         _, errors = program.communicate(timeout=60)
 
@@ -300,13 +306,6 @@ def start_export(project: Project, *options: str, **environment: str) -> subproc
     )
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def run_on_terminal(project: Project, folder: Path) -> str:
     """What the program writes to a terminal."""
     ours, theirs = pty.openpty()
@@ -331,3 +330,17 @@ def run_on_terminal(project: Project, folder: Path) -> str:
     os.close(ours)
     assert program.wait(timeout=60) == 0, shown.decode()
     return shown.decode()
+
+
+def test_a_selection_is_exported_and_what_became_of_it_is_printed(
+    project: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings, plan = project.settings(), project.plan()
+    result = export_selection(settings, plan, select_tables(plan, settings, named=["badges"]))
+
+    printed = capfd.readouterr()
+    assert result.is_success
+    assert list(result.tables) == ["badges"]
+    assert "[1/1] badges: 2 rows" in printed.err
+    assert f'exported 1 table, 2 rows, 52 B to "{project.output}"' in printed.out
+    assert "all of one snapshot: " in printed.out

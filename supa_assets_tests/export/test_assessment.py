@@ -40,8 +40,10 @@ def test_a_table_that_should_be_there_is_missing_with_its_reason(
     plan = database.plan()
     failed = NotExportedEntry(schema_name="public", name="a", kind="table", reason="locked")
 
+    left_out = failed.model_copy(update={"name": "c", "reason": "excluded by setting"})
+
     unexplained = assess_published(metadata, plan)
-    explained = assess_export(metadata.tables, plan=plan, relations=[failed])
+    explained = assess_export(metadata.tables, plan=plan, relations=[failed, left_out])
 
     assert unexplained.missing == [MissingTable("public.a", "it was not exported yet")]
     assert explained.describe_missing() == '"public.a" is missing: locked'

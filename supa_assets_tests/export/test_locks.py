@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 
 import psycopg
 import pytest
 from psycopg import errors
 
+from supa_assets.export.locks import explain_lock_failure, lock_tables
 from supa_assets.export.preflight import Preflight, preflight
+from supa_assets.naming import Relation
+from supa_assets.server.address import parse_url
 from supa_assets_tests.support.databases import Database
+from supa_assets_tests.support.waiting import wait_until
 
 TABLES = """
 CREATE TABLE accounts (id int PRIMARY KEY);
@@ -19,13 +21,6 @@ CREATE TABLE measures (at date NOT NULL) PARTITION BY RANGE (at);
 CREATE TABLE measures_2025 PARTITION OF measures FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
 CREATE TABLE other (id int PRIMARY KEY);
 """
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
 
 
 def waiting(database: Database) -> int:
@@ -156,3 +151,39 @@ def test_an_inheritance_parent_is_locked_without_its_children(database: Database
     source = database.source(exclude=["public.child"])
     with source.hold_snapshot(source.read_plan().tables):
         database.execute("ALTER TABLE child ADD note text")
+
+
+def test_a_table_that_can_not_be_locked_costs_the_others_nothing(database: Database) -> None:
+    database.execute(TABLES)
+    plan = database.plan()
+    with (
+        psycopg.connect(database.superuser_url) as other,
+        psycopg.connect(database.url) as connection,
+    ):
+        other.execute("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
+        failed = lock_tables(connection, plan.tables, timeout_s=0.1)
+        held = connection.execute(
+            "SELECT relation::regclass::text FROM pg_locks"
+            " WHERE pid = pg_backend_pid() AND mode = 'AccessShareLock' AND relation > 16384"
+        ).fetchall()
+
+    assert {str(relation) for relation in failed} == {"public.accounts"}
+    assert isinstance(failed[Relation("public", "accounts")], errors.LockNotAvailable)
+    assert {name for (name,) in held} == {"measures", "measures_2025", "other"}
+
+
+def test_a_lock_that_is_given_back_meanwhile_is_explained_without_its_holder(
+    database: Database,
+) -> None:
+    database.execute(TABLES)
+    accounts = Relation("public", "accounts")
+    address = parse_url(database.url)
+    with psycopg.connect(database.url) as connection:
+        explained = explain_lock_failure(connection, [accounts], timeout_s=2.5, address=address)
+        assert explain_lock_failure(connection, [], timeout_s=1, address=address) == {}
+
+    assert explained[accounts].text == (
+        '"public.accounts" could not be locked for reading within 2.5 s:'
+        " another session held it, and is done by now"
+    )
+    assert explained[accounts].relation == accounts

@@ -7,9 +7,16 @@ from collections.abc import Iterable
 import pytest
 
 from supa_assets.errors import PermissionDenied, SupaAssetsError
-from supa_assets.export.preflight import Preflight, preflight
+from supa_assets.export.preflight import (
+    Preflight,
+    explain_plain_text,
+    preflight,
+    read_tables,
+    renew,
+)
 from supa_assets.export.refusals import Refusal
 from supa_assets.plan.export_plan import ExportPlan
+from supa_assets.server.address import parse_url
 from supa_assets_tests.support.databases import Database
 
 PLATFORM = """
@@ -270,3 +277,30 @@ def test_a_runs_own_tables_are_named_as_failed_until_they_are_published(reader: 
     assert [(e.name, e.reason) for e in found.findings().relations] == [
         ("a", "failed"), ("b", "no privilege"),
     ]  # fmt: skip
+
+
+def test_the_tables_of_a_snapshot_keep_the_names_that_the_graph_gave_them(
+    database: Database,
+) -> None:
+    database.execute('CREATE TABLE "Users" (id int)')
+    (loaded,) = database.plan().tables
+    database.execute("CREATE TABLE users (id int)", 'ALTER TABLE "Users" ADD note text')
+    source = database.source()
+    with source.hold_snapshot() as hold:
+        fresh = read_tables(hold, source.settings)
+
+    renewed = renew(loaded, fresh[loaded.relation])
+    assert {table.name for table in fresh.values()} != {"Users", "users"}
+    assert (renewed.name, renewed.file) == (loaded.name, loaded.file)
+    assert [column.name for column in renewed.rows.columns] == ["id", "note"]
+
+
+def test_an_unencrypted_connection_to_another_machine_is_a_warning(database: Database) -> None:
+    with database.source().hold_snapshot() as hold:
+        assert explain_plain_text(hold.connection, hold.address) is None  # this machine
+        warning = explain_plain_text(
+            hold.connection, parse_url("postgresql://u:secret@db.example.com/d")
+        )
+    assert warning is not None
+    assert warning.text == 'the connection to "db.example.com" is not encrypted'
+    assert "sslmode=verify-full" in (warning.hint or "")

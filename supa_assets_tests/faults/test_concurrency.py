@@ -15,8 +15,9 @@ import psycopg
 from supa_assets.files.local_folder import LocalFolder
 from supa_assets.files.verify import verify_export
 from supa_assets.orchestration.executor import observing_events
-from supa_assets_tests.orchestration.test_endings import EXPORT, wait_until
+from supa_assets_tests.support.programs import EXPORT_PROGRAM
 from supa_assets_tests.support.project import Project
+from supa_assets_tests.support.waiting import wait_until
 
 
 @contextmanager
@@ -102,7 +103,13 @@ def test_ddl_that_comes_during_the_export_waits_for_its_end_and_holds_nothing_up
 def test_two_exports_into_one_folder_at_once_leave_one_whole_export(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
-    arguments = [sys.executable, str(EXPORT), project.url, str(project.output), "in_process"]
+    arguments = [
+        sys.executable,
+        str(EXPORT_PROGRAM),
+        project.url,
+        str(project.output),
+        "in_process",
+    ]
     programs = [
         subprocess.Popen(
             arguments,

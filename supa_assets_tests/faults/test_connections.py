@@ -12,8 +12,8 @@ import pytest
 
 from supa_assets.demo.server import EmbeddedServer
 from supa_assets.orchestration.executor import observing_events
-from supa_assets_tests.orchestration.conftest import SCHEMA
-from supa_assets_tests.support.project import Project, run_program
+from supa_assets_tests.support.programs import run_program
+from supa_assets_tests.support.project import SCHEMA, Project
 from supa_assets_tests.support.proxy import (
     Fault,
     Proxy,

@@ -16,6 +16,7 @@ import pytest
 from supa_assets.errors import ExportFault, OutputError
 from supa_assets.files.local_folder import INTERNAL_FOLDER, LocalFolder
 from supa_assets.files.storage import Publication
+from supa_assets_tests.support.disks import fill
 from supa_assets_tests.support.exports import (
     export,
     new_folder,
@@ -122,21 +123,6 @@ def test_a_reader_who_may_not_finish_an_interrupted_publication_says_so(
             path.chmod(0o700)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if not shutil.which("mount") or os.getuid() != 0:
-        pytest.skip("only root can mount a small file system")
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"mounting isn't allowed here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 def test_a_read_only_file_system_is_refused(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(OutputError, match="read-only file system"):
@@ -147,12 +133,6 @@ def test_a_full_disk_is_refused_before_anything_is_read(small_disk: Path) -> Non
     fill(small_disk)
     with pytest.raises(OutputError, match="no space left on device, 0 bytes free"):
         LocalFolder(small_disk).prepare()
-
-
-def fill(folder: Path) -> None:
-    with (folder / ".filler").open("wb", buffering=0) as file, suppress(OSError):
-        while file.write(bytes(4096)):
-            pass
 
 
 def test_a_full_disk_while_writing_leaves_the_earlier_export_intact(small_disk: Path) -> None:

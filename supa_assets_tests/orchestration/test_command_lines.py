@@ -7,14 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
-import psycopg
 import pytest
 from dagster._core.instance.ref import InstanceRef
 
 from supa_assets.demo.server import EmbeddedServer
-from supa_assets_tests.support.project import Project, run_program
+from supa_assets_tests.support.programs import REPOSITORY, make_checkout, run_program
+from supa_assets_tests.support.project import Project, refuse_connections
 
-REPOSITORY = Path(__file__).parents[2]
 MATERIALIZE = ("dagster", "asset", "materialize", "--select", "badges")
 NOT_SET = "SUPABASE_DB_URL is not set\nHINT: set it to your project's connection string"
 
@@ -126,15 +125,3 @@ def test_the_deployed_dagster_yaml_keeps_the_history_in_postgres(
 
     assert done.returncode == 0, done.stderr
     assert history.fetch("SELECT status FROM runs") == ["SUCCESS"]
-
-
-def make_checkout(folder: Path) -> None:
-    """What Dagster reads of a checkout: its configuration, the package being installed."""
-    for name in ("pyproject.toml", "dagster.yaml", "workspace.yaml"):
-        shutil.copy(REPOSITORY / name, folder / name)
-
-
-def refuse_connections(project: Project, server: EmbeddedServer) -> None:
-    name = project.url.rsplit("/", 1)[1]
-    with psycopg.connect(server.url(user=server.superuser), autocommit=True) as administrator:
-        administrator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())

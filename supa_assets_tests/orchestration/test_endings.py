@@ -7,32 +7,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import dagster as dg
 import psycopg
 import pytest
 
 from supa_assets.orchestration.executor import observing_events
+from supa_assets_tests.support.programs import EXPORT_PROGRAM
 from supa_assets_tests.support.project import Project
-
-EXPORT = Path(__file__).parents[1] / "support" / "export_program.py"
-
-
-def wait_until(condition: Callable[[], bool], *, timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
+from supa_assets_tests.support.waiting import wait_until
 
 
 @contextmanager
 def export_program(project: Project, mode: str) -> Iterator[subprocess.Popen[str]]:
     """An export in a process of its own, which waits for a line of input once it has read the catalogue."""
     with subprocess.Popen(
-        [sys.executable, str(EXPORT), project.url, str(project.output), mode],
+        [sys.executable, str(EXPORT_PROGRAM), project.url, str(project.output), mode],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

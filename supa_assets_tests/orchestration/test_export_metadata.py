@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 from dagster import AssetCheckKey
 
+from supa_assets.files.local_folder import LocalFolder
 from supa_assets.orchestration.executor import observing_events
 from supa_assets.orchestration.export_metadata import (
     EXPORT_ASSET,
     HAS_NO_KNOWN_HOLES,
     IS_COMPLETE,
     IS_ONE_SNAPSHOT,
+    build_export_asset,
+    report_export,
+)
+from supa_assets_tests.support.exports import (
+    export,
+    new_folder,
+    plan_export_of,
+    plan_table,
+    some_rows,
 )
 from supa_assets_tests.support.project import Project
 
@@ -178,3 +190,30 @@ def test_a_table_whose_file_failed_its_check_is_not_called_exported(
         project.run(instance, keep_going=True)
 
     assert latest_check(instance, IS_COMPLETE).description == '"public.badges" is missing: failed'
+
+
+PLAN = plan_export_of(plan_table("orders"), plan_table("items"))
+
+
+def test_what_is_reported_of_a_run_names_it_and_what_the_export_lacks(tmp_path: Path) -> None:
+    metadata = export(new_folder(tmp_path), "run", {"orders": some_rows(2)})
+    with dg.DagsterInstance.ephemeral() as instance:
+        report_export(instance, metadata, PLAN, run_id="run")
+
+        (record,) = instance.fetch_materializations(dg.AssetKey(EXPORT_ASSET), limit=2).records
+        assert record.asset_materialization is not None
+        told = {name: value.value for name, value in record.asset_materialization.metadata.items()}
+        assert (told["run_id"], told["tables"], told["rows"]) == ("run", 1, 2)
+        assert told["missing"] == ["public.items"]
+        check = latest_check(instance, IS_COMPLETE)
+        assert check.description == '"public.items" is missing: it was not exported yet'
+        assert latest_check(instance, IS_ONE_SNAPSHOT).passed
+
+
+def test_the_asset_closes_the_graph_unless_nothing_shall_be_skipped(tmp_path: Path) -> None:
+    storage = LocalFolder(tmp_path)
+    key = dg.AssetKey(EXPORT_ASSET)
+    asset = build_export_asset(plan=PLAN, storage=storage)
+    assert asset.asset_deps[key] == {dg.AssetKey("orders"), dg.AssetKey("items")}
+    alone = build_export_asset(plan=PLAN, storage=storage, has_dependencies=False)
+    assert alone.asset_deps[key] == set()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from supa_assets_tests.support.project import Project, run_program
+from supa_assets_tests.support.programs import run_program
+from supa_assets_tests.support.project import Project
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -17,12 +17,17 @@ import pytest
 
 from supa_assets.demo.server import EmbeddedServer
 from supa_assets.orchestration.failures import explain_step_failure
-from supa_assets.orchestration.restore import RESTORE_EXPORT, RESTORE_STEP, RestoreConfig
-from supa_assets_tests.orchestration.conftest import SCHEMA
-from supa_assets_tests.orchestration.test_command_lines import make_checkout, refuse_connections
-from supa_assets_tests.orchestration.test_endings import wait_until
+from supa_assets.orchestration.restore import (
+    RESTORE_EXPORT,
+    RESTORE_STEP,
+    RestoreConfig,
+    build_restore_job,
+)
+from supa_assets.settings import TARGET_URL_VARIABLE, Settings
 from supa_assets_tests.support.databases import Database
-from supa_assets_tests.support.project import Project, run_program
+from supa_assets_tests.support.programs import make_checkout, run_program
+from supa_assets_tests.support.project import SCHEMA, Project, refuse_connections
+from supa_assets_tests.support.waiting import wait_until
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "RESTORE.md"
 ROW_COUNTS = {
@@ -73,6 +78,15 @@ def explain(result: dg.ExecuteInProcessResult) -> str:
 def said(instance: dg.DagsterInstance, run_id: str) -> str:
     """Everything that the run left in the event log."""
     return "\n".join(str(entry) for entry in instance.all_logs(run_id))
+
+
+def test_the_job_says_what_it_needs_and_runs_in_one_process() -> None:
+    job = build_restore_job(Settings())
+
+    assert job.name == RESTORE_EXPORT
+    assert TARGET_URL_VARIABLE in (job.description or "")
+    assert job.executor_def is dg.in_process_executor
+    assert set(job.graph.node_dict) == {RESTORE_STEP}
 
 
 def test_the_job_restores_an_export_and_its_run_tells_every_tables_count(

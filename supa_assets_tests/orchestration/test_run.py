@@ -13,7 +13,7 @@ import pytest
 from supa_assets.demo.server import EmbeddedServer
 from supa_assets.files.export_log import LOG_FILE, follow_log
 from supa_assets.orchestration.executor import observing_events
-from supa_assets.orchestration.run import reconstructable_export
+from supa_assets.orchestration.run import TableResult, reconstructable_export
 from supa_assets.orchestration.run_tags import SNAPSHOT_TAG
 from supa_assets_tests.support.project import Project, check_step
 
@@ -56,6 +56,16 @@ def test_every_table_comes_out_with_the_values_of_the_source(
         "badges": 2,
         "event_logs": 15_000,
     }
+    badges, entry = result.tables["badges"], project.entries()["badges"]
+    assert badges == TableResult(
+        name="badges",
+        status="written",
+        is_verified=True,
+        row_count=2,
+        byte_count=entry.byte_count,
+        duration_ms=max(entry.duration_ms, 1),
+        entry=entry,
+    )
     assert project.rows("badges") == [{"id": 1, "label": "first"}, {"id": 2, "label": None}]
     assert [Decimal(row["budget"]) for row in project.rows("organizations")] == project.fetch(
         "SELECT budget FROM organizations ORDER BY id"

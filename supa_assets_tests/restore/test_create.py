@@ -18,10 +18,10 @@ from supa_assets.notice import Notice
 from supa_assets.restore.create import NOT_CREATED, Creation, create_missing
 from supa_assets.restore.prove import prove_export
 from supa_assets.restore.target import TargetDatabase
-from supa_assets_tests.stream.test_cases import cases
-from supa_assets_tests.stream.test_types_property import TYPES, Sample, create, samples
+from supa_assets_tests.support.cabinet import cases
 from supa_assets_tests.support.copies import differing_tables, export_into, restore_into
 from supa_assets_tests.support.databases import Database, new_database
+from supa_assets_tests.support.random_tables import TYPES, Sample, create, samples
 from supa_assets_tests.support.servers import Server
 
 ALIKE = """

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from supa_assets_tests.support.cabinet import cases
 from supa_assets_tests.support.databases import Database
 from supa_assets_tests.support.way_back import restore, unequal_values
-
-CASES = sorted((Path(__file__).parent.parent / "cases").glob("*.sql"))
-
-
-LACKS = {"PostgreSQL 18": {"xml"}, "PostgreSQL 15": {"PostgreSQL 18", "vector"}}
-"""What the servers of the tests don't have of what cases need."""
-
-
-def cases() -> Iterator[object]:
-    """Each case with each server that has what the case says it needs."""
-    for case in CASES:
-        found = re.search(r"^-- needs: (.*)$", case.read_text(), re.MULTILINE)
-        needs = set(found[1].split(", ")) if found else set()
-        for server, lacks in LACKS.items():
-            if not needs & lacks:
-                yield pytest.param(server, case, id=f"{case.stem}, {server}")
 
 
 @pytest.mark.parametrize(("any_server", "case"), list(cases()), indirect=["any_server"])

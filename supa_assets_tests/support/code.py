@@ -6,9 +6,19 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["PACKAGE", "functions", "imports"]
+__all__ = [
+    "PACKAGE",
+    "TESTS",
+    "functions",
+    "imported_names",
+    "imports",
+    "public_names",
+    "texts",
+    "used_names",
+]
 
 PACKAGE = Path(__file__).parents[2] / "supa_assets"
+TESTS = Path(__file__).parents[1]
 
 
 def imports(file: Path, *, at_run_time: bool = False) -> set[str]:
@@ -39,3 +49,47 @@ def functions(file: Path) -> Iterator[ast.FunctionDef]:
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef):
             yield node
+
+
+def imported_names(file: Path) -> set[str]:
+    """What the file imports, wherever in it: `a.b.c` of `from a.b import c`, `a.b` of `import a.b`."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.update(f"{node.module or ''}.{alias.name}" for alias in node.names)
+    return found
+
+
+def public_names(file: Path) -> list[str]:
+    """The names in the file's `__all__`."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            names: list[str] = ast.literal_eval(node.value)
+            return names
+    return []
+
+
+def used_names(file: Path) -> set[str]:
+    """Names that the file takes from the package: by import, or as `module.name` of an imported module."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    imported = [
+        alias
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE.name
+        for alias in node.names
+    ]
+    modules = {alias.asname or alias.name for alias in imported}
+    attributes = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in modules
+    }
+    return {alias.name for alias in imported} | attributes
+
+
+def texts(file: Path) -> set[str]:
+    """Every string of the file."""
+    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}

@@ -26,7 +26,7 @@ from supa_assets.files.metadata import (
 from supa_assets.files.publish import publish_run
 from supa_assets.files.storage import Storage
 from supa_assets.naming import Relation
-from supa_assets.plan.export_plan import PlannedTable, TableStatistics
+from supa_assets.plan.export_plan import ExportPlan, PlannedTable, TableStatistics
 from supa_assets.plan.row_shape import RowShape, ShapedColumn
 from supa_assets.stream.table_stream import Chunk
 
@@ -194,3 +194,14 @@ def _is_system_call(function: object, only: str | None) -> bool:
         return False
     is_of_file = isinstance(getattr(function, "__self__", None), io.IOBase)
     return is_of_file or getattr(function, "__module__", None) in ("posix", "fcntl", "io", "_io")
+
+
+def plan_export_of(*tables: PlannedTable) -> ExportPlan:
+    """A plan of these tables, in this order."""
+    return ExportPlan(
+        source=SOURCE,
+        server=SERVER,
+        read_at="2026-01-01T00:00:00+00:00",
+        tables=list(tables),
+        broken_references=[],
+    )

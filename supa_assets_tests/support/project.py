@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +20,29 @@ from supa_assets.orchestration.build import build_definitions
 from supa_assets.orchestration.run import RunResult, run_export
 from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.settings import Settings, load_settings
+from supa_assets_tests.support.servers import Server
+
+__all__ = ["SCHEMA", "Project", "check_step", "refuse_connections"]
 
 APPLICATION_NAME = "supa-assets"
+
+SCHEMA = """
+CREATE TABLE organizations (id int PRIMARY KEY, name text NOT NULL, budget numeric(12,2));
+CREATE TABLE profiles (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    organization_id int NOT NULL REFERENCES organizations,
+    settings jsonb NOT NULL DEFAULT '{}'
+);
+CREATE TABLE badges (id int PRIMARY KEY, label text);
+CREATE TABLE event_logs (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz NOT NULL, what text);
+COMMENT ON TABLE organizations IS 'Who pays.';
+INSERT INTO organizations SELECT n, 'Organization ' || n, n * 1.10 FROM generate_series(1, 20) n;
+INSERT INTO profiles (organization_id) SELECT 1 + n % 20 FROM generate_series(1, 50) n;
+INSERT INTO badges VALUES (1, 'first'), (2, NULL);
+INSERT INTO event_logs (at, what) SELECT '2026-01-01 00:00:00+00'::timestamptz + n * interval '1 second', 'event'
+FROM generate_series(1, 15000) n;
+"""
+"""Four tables: `profiles` references `organizations`, `event_logs` streams."""
 
 
 @dataclass(frozen=True)
@@ -109,17 +127,8 @@ def check_step(name: str) -> str:
     return f"{name}_{CHECK_SUFFIX}"
 
 
-def run_program(
-    *arguments: str, folder: Path, **environment: str | None
-) -> subprocess.CompletedProcess[str]:
-    """Run one of the venv's programs; a variable that is None is unset."""
-    variables = {**os.environ, "PYTHONWARNINGS": "ignore", **environment}
-    return subprocess.run(
-        [Path(sys.executable).parent / arguments[0], *arguments[1:]],
-        cwd=folder,
-        env={name: value for name, value in variables.items() if value is not None},
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
+def refuse_connections(project: Project, server: Server) -> None:
+    """As a database that is down."""
+    name = project.url.rsplit("/", 1)[1]
+    with psycopg.connect(server.url(user=server.superuser), autocommit=True) as administrator:
+        administrator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())

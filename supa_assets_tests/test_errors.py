@@ -1,0 +1,26 @@
+"""Errors as people and programs read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from supa_assets import errors
+from supa_assets.errors import PermissionDenied, SchemaChanged, SupaAssetsError
+from supa_assets.naming import Relation
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_every_error_is_one_of_ours_and_says_what_to_do(name: str) -> None:
+    kind = getattr(errors, name)
+    assert issubclass(kind, SupaAssetsError)
+    assert kind.__doc__
+
+
+def test_the_text_of_an_error_is_its_message_and_on_a_line_of_its_own_the_hint() -> None:
+    assert str(SchemaChanged("it changed", hint="reload")) == "it changed\nHINT: reload"
+    assert str(SchemaChanged("it changed")) == "it changed"
+
+
+def test_the_fields_of_an_error_repeat_what_the_message_names() -> None:
+    error = PermissionDenied("no", relation=Relation("public", "t"), expected=1, found=2)
+    assert (error.relation, error.path, error.expected, error.found) == ("public.t", None, 1, 2)
