@@ -5,8 +5,12 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 DEMO_FLAGS ?=
 BENCH_FLAGS ?=
+# A process of tests for each core; those that share a fixture of their module stay together.
+TEST_FLAGS ?= -n logical --dist loadgroup
+# The quick ones wait for a server more than they compute.
+FAST_FLAGS ?= -n $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 3 // 2)') --dist loadgroup
 
-.PHONY: demo ui stop test lint types unit bench format clean
+.PHONY: demo ui stop test test-fast lint types unit bench format clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/supa-assets demo $(DEMO_FLAGS)
@@ -19,6 +23,9 @@ stop: $(VENV)/.installed
 
 test: lint types unit
 
+test-fast: lint
+	$(BIN)/python -m pytest -m 'not slow' $(FAST_FLAGS)
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -27,7 +34,7 @@ types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TEST_FLAGS)
 
 bench: $(VENV)/.installed-bench
 	@if command -v npm >/dev/null; then npm --prefix benchmarks/node install --silent --no-audit --no-fund; fi

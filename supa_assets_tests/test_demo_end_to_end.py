@@ -25,6 +25,8 @@ from supa_assets.demo.server import EmbeddedServer, binaries
 from supa_assets.files.metadata import ColumnEntry, ExportMetadata, TableEntry
 from supa_assets.orchestration.export_metadata import EXPORT_ASSET
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo end to end")]
+
 REPOSITORY = Path(__file__).parents[1]
 PROGRAMS = Path(sys.executable).parent
 NULL = "\N{SYMBOL FOR NULL}"

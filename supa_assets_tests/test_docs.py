@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -17,8 +18,10 @@ import pytest
 from click.testing import CliRunner
 from pydantic import BaseModel
 
+from supa_assets import errors
 from supa_assets.cli.main import COMMANDS, commands
 from supa_assets.demo.server import EmbeddedServer, binaries
+from supa_assets.export.run import export_database
 from supa_assets.files import export_log, metadata, structure
 from supa_assets.plan import encoding
 from supa_assets.server.connection import SESSION_SETTINGS
@@ -31,7 +34,10 @@ PACKAGE = ROOT / "supa_assets"
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *PACKAGE.rglob("*.md")])
 OURS = [
-    *(DOCS / name for name in ("ARCHITECTURE.md", "FORMAT.md", "RESTORE.md", "TYPES.md")),
+    *(
+        DOCS / name
+        for name in ("ARCHITECTURE.md", "FORMAT.md", "PYTHON.md", "RESTORE.md", "TYPES.md")
+    ),
     *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((DOCS / "decisions").glob("*.md")),
     PACKAGE / "server" / "sql" / "README.md",
@@ -272,6 +278,35 @@ def test_types_names_each_count_of_holes_and_finds_its_rows(database: Database) 
         assert database.fetch(f"SELECT id FROM t {condition}") == [(2,)], condition
 
 
+# PYTHON.md
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(5))
+def test_each_program_in_python_exports_every_table(
+    exported: tuple[Path, Database], tmp_path: Path, number: int
+) -> None:
+    _, source = exported
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    programs = [code(readme, "python")[0], *code(read("PYTHON.md"), "python")]
+    assert len(programs) == 5
+    program = programs[number].replace("postgresql://…", source.url)
+    run([sys.executable, "-c", program], tmp_path, SUPABASE_DB_URL=source.url)
+    written = metadata.ExportMetadata.from_json(
+        (tmp_path / "migration-data" / "metadata.json").read_bytes(), path=""
+    )
+    only = ["organizations"] if "named=" in program else ["empty_one", "organizations", "sites"]
+    assert list(written.tables) == only
+
+
+def test_python_names_every_parameter_and_every_error() -> None:
+    text = read("PYTHON.md")
+    parameters = [name for name in signature(export_database).parameters if name != "settings"]
+    assert [name for name in parameters if f"`{name}`" not in text] == []
+    raised = set(errors.__all__) - {"TargetError"}
+    assert [name for name in raised if f"`{name}`" not in text] == []
+
+
 # ARCHITECTURE.md
 
 
@@ -327,6 +362,7 @@ def test_the_page_on_private_names_has_every_private_name() -> None:
                 assert f"`supa_assets/orchestration/{file.name}`" in page
 
 
+@pytest.mark.slow
 def test_the_downstream_asset_in_architecture_is_a_valid_code_location(
     exported: tuple[Path, Database],
 ) -> None:

@@ -18,6 +18,7 @@ from supa_assets.settings import (
     Settings,
     TableForms,
     ValueForms,
+    build_settings,
     find_target_url,
     load_settings,
 )
@@ -177,3 +178,33 @@ def test_a_targets_url_comes_from_the_environment_or_the_dotenv_file(
     monkeypatch.setenv(TARGET_URL_VARIABLE, " postgresql://c/d ")
     assert find_target_url() == "postgresql://c/d"
     assert load_settings(folder=tmp_path) is not None  # it is no setting
+
+
+def test_settings_are_built_from_values_as_they_stand_in_python_or_in_a_file() -> None:
+    built = build_settings(
+        {"schemas": ["billing"], "streams": "5", "tables": {"public.t": {"order": "physical"}}}
+    )
+    assert built == Settings.of(
+        schemas=("billing",), streams=5, tables=(("public.t", TableForms(order="physical")),)
+    )
+    assert build_settings({}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"choice": {"schemas": ["a"]}}, 'setting "choice" is unknown'),  # a group is no setting
+        ({"streams": 0, "auth": True}, 'setting "streams" is not valid: '),
+        ({"exclude": ["t"]}, 'setting "exclude" is not valid: "t" has no dot'),
+        ({"tables": {"public.t": {}, "public.u": {"order": "random"}}},
+         'setting "tables."public.u".order" is not valid: '),
+        ({"tables": {"public.t": {"colour": "red"}}}, 'setting "tables."public.t".colour" is not valid: '),
+    ],
+)  # fmt: skip
+def test_of_values_that_are_not_valid_the_place_is_named(
+    given: dict[str, object], named: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        build_settings(given)
+    assert raised.value.message.startswith(named)
+    assert raised.value.hint

@@ -84,6 +84,9 @@ def export(
     Exits with 0 when every table was exported and verified, 1 when one was not, 130 when interrupted.
     """
     settings = load_settings(output=output_dir, checksums=checksums or None)
+    open_storage(
+        settings.places.output
+    )  # what can't be written to is refused before the server is asked
     known = read_or_recall_plan(settings)
     if known.error and not dry_run:
         raise known.error

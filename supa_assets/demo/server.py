@@ -25,7 +25,7 @@ import shlex
 import shutil
 import socket
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, urlencode
@@ -165,6 +165,7 @@ class EmbeddedServer:
         """
         self._make_folder()
         with self._lock():
+            self._make_password()
             running = running_postmaster(self.data_folder)
             if running:
                 self._take(running, port)
@@ -234,7 +235,7 @@ class EmbeddedServer:
 
     def _make_folder(self) -> None:
         """Open the folder itself to the server's user; those above it stay as they are."""
-        if not self.folder.exists():
+        with suppress(FileExistsError):  # it is there, or another process makes it at this moment
             self.folder.mkdir(parents=True)
             self.folder.chmod(0o700 if self._account.is_ours else 0o711)
         password = self.folder / "password"
@@ -244,7 +245,6 @@ class EmbeddedServer:
                 hint="take another folder, or run as that user",
                 path=str(self.folder),
             )
-        self._make_password()
 
     def _make_password(self) -> None:
         if not (self.folder / "password").exists():

@@ -86,9 +86,9 @@ def begin_export(
 ) -> Iterator[ExportRun]:
     """An export of the plan's tables, or of those `selected` (asset names), ready to be written.
 
-    In this order: the place is made ready and refused where the end could not publish to it; the tables are locked
-    against DDL; the snapshot is taken; what is in it is looked at. Where `stops_at_failure`, a table that can't be read
-    ends it here. At the end of the context the transaction ends, and what was not published is discarded.
+    In this order: the place is made ready; the tables are locked against DDL; the snapshot is taken; a place that the
+    end could not publish to is refused; what is in the snapshot is looked at. Where `stops_at_failure`, a table that
+    can't be read ends it here. At the end of the context the transaction ends, and what was not published is discarded.
     """
     run_id = run_id or str(uuid.uuid4())
     names = {table.name for table in plan.tables} if selected is None else set(selected)

@@ -1,7 +1,7 @@
 """How a table's rows lie in its file: its bytes around and between them, and what the file is called.
 
 In every layout a row is a JSON object on a line of its own; what stands before, between and after rows is the layout's.
-So rows are written, counted and cut apart here without being parsed. `rows.py` parses them.
+So rows are written, counted and cut apart here without being parsed. `table_rows` parses them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ENTRY_SUFFIX = ".entry.json"
 """Beside each staged file lies its entry, for `publish_run`; no table's file can be called so."""
 
 ROW_SEPARATOR = b",\n"
-"""Between two rows of an array: a stream's chunks hold several rows, joined by it."""
+"""Between two rows: a stream's chunks hold several, which the server joins by it."""
 
 
 @dataclass(frozen=True)

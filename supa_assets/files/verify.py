@@ -22,8 +22,8 @@ from supa_assets.files.import_order import name_references
 from supa_assets.files.layout import ARRAY, RowCounter
 from supa_assets.files.metadata import METADATA_FILE, ColumnEntry, ExportMetadata, TableEntry
 from supa_assets.files.publish import require_metadata
-from supa_assets.files.rows import TableRows
 from supa_assets.files.storage import Files, Storage
+from supa_assets.files.table_rows import TableRows
 
 __all__ = ["Fault", "verify_export", "verify_table"]
 

@@ -220,8 +220,8 @@ class OneSnapshotExecutor(dg.Executor):
         metadata = run.publish(whole)
         if metadata is None:
             return 0
-        is_judged = EXPORT_ASSET in steps.succeeded and set(whole) == steps.tables()
-        if not is_judged:
+        is_assessed = EXPORT_ASSET in steps.succeeded and set(whole) == steps.tables()
+        if not is_assessed:
             report_export(instance, metadata, self._plan, run_id=run.run_id)
         return len(whole)
 
@@ -262,7 +262,7 @@ class _Events:
             yield event
 
     def end(self) -> Iterator[DagsterEvent]:
-        """Let the executor terminate its steps, as it does when anything fails in it; pass on what it says of that.
+        """Stop the wrapped executor and yield its remaining events; it ends its steps as when anything fails in it.
 
         To be called at a step's failure only: a step that is thrown out of its middle says so on stderr.
         """

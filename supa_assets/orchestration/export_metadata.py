@@ -1,6 +1,6 @@
 """The export as a whole as an asset, metadata.json, with checks of its own in its one step.
 
-Its step comes after the tables and judges what the run will publish. A run that leaves it out, or doesn't come to it,
+Its step comes after the tables and assesses what the run will publish. A run that leaves it out, or doesn't come to it,
 changes the export, too: there the executor reports the same of what it published, so that the UI is never behind.
 """
 
@@ -68,10 +68,10 @@ def build_export_asset(
     def export_metadata(context: dg.AssetExecutionContext) -> Iterator[Any]:
         files: JsonFileIOManager = getattr(context.resources, IO_MANAGER_KEY)
         with failures():
-            judged = _judge_run(files, plan)
+            assessment = _assess_run(files, plan)
         if context.selected_asset_keys:
-            yield dg.MaterializeResult(asset_key=_KEY, metadata=_metadata(judged))
-        for result in _results(judged):
+            yield dg.MaterializeResult(asset_key=_KEY, metadata=_metadata(assessment))
+        for result in _results(assessment):
             if result.check_name in {key.name for key in context.selected_asset_check_keys}:
                 yield result
 
@@ -82,11 +82,11 @@ def report_export(
     instance: dg.DagsterInstance, metadata: ExportMetadata, plan: ExportPlan, *, run_id: str
 ) -> None:
     """Report what a run published that didn't execute the asset's own step."""
-    judged = assess_published(metadata, plan)
+    assessment = assess_published(metadata, plan)
     instance.report_runless_asset_event(
-        dg.AssetMaterialization(_KEY, metadata={**_metadata(judged), "run_id": run_id})
+        dg.AssetMaterialization(_KEY, metadata={**_metadata(assessment), "run_id": run_id})
     )
-    for result in _results(judged):
+    for result in _results(assessment):
         assert result.check_name is not None
         instance.report_runless_asset_event(
             dg.AssetCheckEvaluation(
@@ -100,7 +100,7 @@ def report_export(
         )
 
 
-def _judge_run(files: JsonFileIOManager, plan: ExportPlan) -> Assessment:
+def _assess_run(files: JsonFileIOManager, plan: ExportPlan) -> Assessment:
     """What will be published: this run's tables, and those of the earlier export that it doesn't replace."""
     if (found := files.preflight()) is None:
         return assess_published(require_metadata(files.storage()), plan)
@@ -112,29 +112,29 @@ def _judge_run(files: JsonFileIOManager, plan: ExportPlan) -> Assessment:
     return assess_export({**kept, **staged}, plan=plan, relations=found.findings().relations)
 
 
-def _results(judged: Assessment) -> list[dg.AssetCheckResult]:
+def _results(assessment: Assessment) -> list[dg.AssetCheckResult]:
     return [
         dg.AssetCheckResult(
             check_name=IS_COMPLETE,
             asset_key=_KEY,
-            passed=judged.is_complete,
-            description=judged.describe_missing() or None,
-            metadata={"missing": [table.relation for table in judged.missing]},
+            passed=assessment.is_complete,
+            description=assessment.describe_missing() or None,
+            metadata={"missing": [table.relation for table in assessment.missing]},
         ),
         dg.AssetCheckResult(
             check_name=IS_ONE_SNAPSHOT,
             asset_key=_KEY,
-            passed=judged.is_one_snapshot,
+            passed=assessment.is_one_snapshot,
             severity=dg.AssetCheckSeverity.WARN,
-            description=judged.describe_snapshots() or None,
-            metadata={"snapshots": len(judged.snapshots)},
+            description=assessment.describe_snapshots() or None,
+            metadata={"snapshots": len(assessment.snapshots)},
         ),
-        _judge_holes(judged),
+        _assess_holes(assessment),
     ]
 
 
-def _judge_holes(judged: Assessment) -> dg.AssetCheckResult:
-    holes = judged.holes
+def _assess_holes(assessment: Assessment) -> dg.AssetCheckResult:
+    holes = assessment.holes
     metadata: dict[str, dg.RawMetadataValue] = {"columns": len(holes)}
     if holes:
         metadata["holes"] = dg.TableMetadataValue(
@@ -145,7 +145,7 @@ def _judge_holes(judged: Assessment) -> dg.AssetCheckResult:
         asset_key=_KEY,
         passed=not holes,
         severity=dg.AssetCheckSeverity.WARN,
-        description=judged.describe_holes() or None,
+        description=assessment.describe_holes() or None,
         metadata=metadata,
     )
 
@@ -162,12 +162,12 @@ def _as_record(found: FoundHole) -> dg.TableRecord:
     )
 
 
-def _metadata(judged: Assessment) -> dict[str, Any]:
-    entries = judged.tables.values()
+def _metadata(assessment: Assessment) -> dict[str, Any]:
+    entries = assessment.tables.values()
     return {
         "tables": len(entries),
         "rows": sum(entry.row_count for entry in entries),
         "dagster/size_bytes": sum(entry.byte_count for entry in entries),
-        "snapshots": len(judged.snapshots),
-        "missing": [table.relation for table in judged.missing],
+        "snapshots": len(assessment.snapshots),
+        "missing": [table.relation for table in assessment.missing],
     }

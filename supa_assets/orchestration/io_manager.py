@@ -16,9 +16,9 @@ from supa_assets.files.export_log import ExportLog
 from supa_assets.files.metadata import TableEntry
 from supa_assets.files.open import open_storage
 from supa_assets.files.publish import publish_run, read_metadata
-from supa_assets.files.rows import TableRows
 from supa_assets.files.staged_entries import read_staged_entries
 from supa_assets.files.storage import Files, Staging, Storage
+from supa_assets.files.table_rows import TableRows
 from supa_assets.orchestration.failures import failures
 from supa_assets.orchestration.resource import TableExport
 from supa_assets.orchestration.run_tags import HeldRun, read_held_run

@@ -80,7 +80,7 @@ class ExportPlan(_Frozen):
 
     def table(self, name: str) -> PlannedTable:
         """The table with this asset name; raises KeyError."""
-        return next(table for table in self.tables if table.name == name)
+        return {table.name: table for table in self.tables}[name]
 
 
 def plan_export(catalog: Catalog, choice: Choice) -> ExportPlan:

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from supa_assets.restore.target import ForeignKey, TargetTable
-from supa_assets.stream.rows import compose_relation
+from supa_assets.stream.row_sql import compose_relation
 
 __all__ = ["CheckedKey", "check_foreign_keys"]
 

@@ -14,7 +14,7 @@ from supa_assets.files.structure import StructureEntry, TypeEntry
 from supa_assets.notice import Notice
 from supa_assets.restore.target import Target, TargetTable
 from supa_assets.server.catalog import Column
-from supa_assets.stream.rows import compose_relation
+from supa_assets.stream.row_sql import compose_relation
 
 __all__ = ["find_problems", "refuse_problems"]
 

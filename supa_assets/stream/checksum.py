@@ -9,7 +9,7 @@ from psycopg import sql
 
 from supa_assets.files.line_sum import Checksum
 from supa_assets.plan.row_shape import RowShape
-from supa_assets.stream.rows import compose_columns, compose_line, compose_relation
+from supa_assets.stream.row_sql import compose_columns, compose_line, compose_relation
 
 __all__ = ["read_checksum"]
 

@@ -12,7 +12,7 @@ from supa_assets.settings import Running
 from supa_assets.stream.key import Key
 from supa_assets.stream.limits import Limits
 from supa_assets.stream.ranges import ChunkRange
-from supa_assets.stream.rows import compose_relation
+from supa_assets.stream.row_sql import compose_relation
 from supa_assets.stream.wire import Wire
 
 __all__ = ["TableContext"]

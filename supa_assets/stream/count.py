@@ -13,7 +13,7 @@ from psycopg import sql
 from supa_assets.files.metadata import ColumnEntry, HolesEntry
 from supa_assets.plan.probes import Probe, Sought
 from supa_assets.plan.row_shape import RowShape
-from supa_assets.stream.rows import compose_relation
+from supa_assets.stream.row_sql import compose_relation
 
 __all__ = ["TableCount", "compose_table_count", "read_count"]
 

@@ -15,7 +15,7 @@ from supa_assets.stream.chunk import Chunk, compose_aggregates, compose_fetched
 from supa_assets.stream.context import TableContext
 from supa_assets.stream.ranges import ChunkRange
 from supa_assets.stream.reader import TableReader
-from supa_assets.stream.rows import compose_value_sizes
+from supa_assets.stream.row_sql import compose_value_sizes
 
 __all__ = ["RangeFetcher", "is_too_large_for_server"]
 

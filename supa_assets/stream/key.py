@@ -136,7 +136,7 @@ def _read_operators(
     reader: TableReader, table: PlannedTable
 ) -> tuple[Mapping[str, sql.Composable], ...]:
     schema, name = table.relation
-    rows = fetch_query(reader.connection, "stream_key_operators.sql", schema=schema, table=name)
+    rows = fetch_query(reader.connection, "key_operators.sql", schema=schema, table=name)
     full_names = [
         sql.SQL("OPERATOR({}.{})").format(sql.Identifier(row["schema_name"]), sql.SQL(row["name"]))
         for row in rows

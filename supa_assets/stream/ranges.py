@@ -10,7 +10,7 @@ from psycopg import sql
 
 from supa_assets.plan.row_shape import RowShape
 from supa_assets.stream.key import Key
-from supa_assets.stream.rows import compose_row_size
+from supa_assets.stream.row_sql import compose_row_size
 
 __all__ = ["ChunkRange", "compose_borders_by_size"]
 

@@ -15,12 +15,13 @@ from typing import Protocol
 
 from psycopg import sql
 
+from supa_assets.files.layout import ROW_SEPARATOR
 from supa_assets.plan.row_shape import RowShape
-from supa_assets.stream.rows import compose_columns, compose_line
+from supa_assets.stream.row_sql import compose_columns, compose_line
 
 __all__ = ["JsonWire", "MakeWire", "Wire"]
 
-_ROW_SEPARATOR = sql.SQL("E',\\n'")
+_ROW_SEPARATOR = sql.Literal(ROW_SEPARATOR.decode())
 
 
 class Wire(Protocol):

@@ -21,6 +21,8 @@ from supa_assets_tests.support.programs import run_program
 from supa_assets_tests.support.project import Project
 from supa_assets_tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def export(
     project: Project, *options: str, **environment: str | None

@@ -12,6 +12,8 @@ from supa_assets_tests.support.databases import Database
 from supa_assets_tests.support.programs import run_program
 from supa_assets_tests.support.project import Project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def target(make_database: Callable[..., Database]) -> Database:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from supa_assets_tests.support.programs import run_program
 from supa_assets_tests.support.project import Project
+
+pytestmark = pytest.mark.slow
 
 
 def run_verify(project: Project, *options: str) -> tuple[int, str]:

@@ -69,6 +69,7 @@ def test_programs_out_of_reach_are_copied_once(packages: Path, bases: list[Path]
     assert list(bases[1].iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_copy_that_another_user_made_is_not_run(packages: Path, bases: list[Path]) -> None:
     install.runnable_binaries(server_account(), packages=packages, bases=bases[:1])
     (copy,) = bases[0].iterdir()
@@ -77,6 +78,7 @@ def test_a_copy_that_another_user_made_is_not_run(packages: Path, bases: list[Pa
     assert bases[1] in found.parents
 
 
+@pytest.mark.slow
 def test_data_goes_to_var_tmp_if_the_folder_is_out_of_reach(closed_folder: Path) -> None:
     server = EmbeddedServer(closed_folder / "demo")
     try:
@@ -90,6 +92,7 @@ def test_data_goes_to_var_tmp_if_the_folder_is_out_of_reach(closed_folder: Path)
     assert not data.parent.exists()
 
 
+@pytest.mark.slow
 def test_data_stays_in_the_folder_if_that_is_within_reach(open_folder: Path) -> None:
     server = EmbeddedServer(open_folder / "demo")
     try:

@@ -15,6 +15,8 @@ from supa_assets.errors import PermissionDenied, SettingsError, SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo project")]
+
 REFERENCES = {
     "organizations": set(),
     "subscriptions": {"organizations"},

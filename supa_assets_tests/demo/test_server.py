@@ -19,6 +19,8 @@ from supa_assets.errors import SettingsError, SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
+
 FAST = {"fsync": "off"}
 
 

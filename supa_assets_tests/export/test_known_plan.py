@@ -57,6 +57,7 @@ def test_what_is_remembered_holds_no_credential(
     assert database.server.password not in remembered.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -109,6 +110,7 @@ def test_a_state_folder_that_cannot_be_made_is_named(database: Database, tmp_pat
         read_or_recall_plan(database.settings(state=tmp_path / "file" / "state"))
 
 
+@pytest.mark.slow
 def test_no_url_and_a_bad_one_are_errors_though_a_catalogue_is_known(known: Settings) -> None:
     with pytest.raises(SettingsError, match="is not set"):
         read_or_recall_plan(known.changed(database_url=None))

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supa_assets.errors import ExportFault
-from supa_assets.export.write import write_table
+from supa_assets.export.write import write_logged_table, write_table
+from supa_assets.files.export_log import LOG_FILE, ExportLog, follow_log
 from supa_assets.stream.table_stream import Chunk
 from supa_assets_tests.support.exports import (
     GivenChunks,
@@ -40,6 +41,7 @@ def test_an_empty_table_is_an_empty_array(tmp_path: Path) -> None:
     assert (entry.row_count, entry.source_row_count, entry.byte_count) == (0, 0, 3)
 
 
+@pytest.mark.slow
 @given(
     rows=st.lists(st.dictionaries(st.text(), st.none() | st.integers() | st.text())),
     chunk_row_count=st.integers(1, 5),
@@ -105,3 +107,31 @@ def test_a_second_attempt_replaces_the_first(tmp_path: Path) -> None:
     entry = stage(storage, "run", "orders", some_rows(2))
     assert len(staged_bytes(tmp_path)) == entry.byte_count
     assert json.loads(staged_bytes(tmp_path, "orders.entry.json"))["rowCount"] == 2
+
+
+def test_a_logged_table_is_told_from_its_start_to_its_end(tmp_path: Path) -> None:
+    storage = new_folder(tmp_path)
+    told: list[tuple[int, int]] = []
+    stream = GivenChunks(plan_table("orders"), [Chunk(b"{}", 1), Chunk(b"{},\n{}", 2)], 3)
+    with ExportLog(tmp_path / LOG_FILE, "run", progress_rows=2) as log:
+        entry = write_logged_table(
+            stream, storage.staging("run"), log, on_progress=lambda *counts: told.append(counts)
+        )
+    events, _ = follow_log(tmp_path / LOG_FILE, "run")
+    assert [(event.event, event.table, event.rows, event.bytes) for event in events] == [
+        ("table_started", "orders", None, None),
+        ("progress", "orders", 3, len("[\n{},\n{},\n{}")),
+        ("table_written", "orders", 3, entry.byte_count),
+    ]
+    assert [row_count for row_count, _ in told] == [1, 3]
+    assert len(staged_bytes(tmp_path)) == entry.byte_count
+
+
+def test_a_table_that_breaks_is_not_logged_as_written(tmp_path: Path) -> None:
+    stream = GivenChunks(plan_table("orders"), to_chunks(some_rows(2)), 3)
+    with ExportLog(tmp_path / LOG_FILE, "run") as log, pytest.raises(ExportFault):
+        write_logged_table(
+            stream, new_folder(tmp_path).staging("run"), log, on_progress=lambda *_: None
+        )
+    events, _ = follow_log(tmp_path / LOG_FILE, "run")
+    assert [event.event for event in events] == ["table_started"]

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import dagster as dg
 import psycopg
+import pytest
 
 from supa_assets.files.local_folder import LocalFolder
 from supa_assets.files.verify import verify_export
@@ -18,6 +19,8 @@ from supa_assets.orchestration.executor import observing_events
 from supa_assets_tests.support.programs import EXPORT_PROGRAM
 from supa_assets_tests.support.project import Project
 from supa_assets_tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from supa_assets_tests.support.proxy import (
     truncate_after,
 )
 
+pytestmark = pytest.mark.slow
+
 _BEFORE_THE_LAST_TABLE = 150_000
 """Bytes that a connection has had in the middle of `event_logs`, which alone makes a megabyte."""
 

@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from supa_assets.orchestration.executor import observing_events
 from supa_assets.orchestration.export_metadata import EXPORT_ASSET
 from supa_assets_tests.support.disks import fill
 from supa_assets_tests.support.project import Project
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_disk_that_fills_up_while_a_table_is_written_fails_the_run_and_keeps_the_earlier_export(

@@ -15,6 +15,8 @@ from supa_assets_tests.support.databases import new_database
 from supa_assets_tests.support.programs import run_program
 from supa_assets_tests.support.project import Project
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "s3cr3t p@ss/w:rd%41#ü"
 FORMS = (PASSWORD, quote(PASSWORD, safe=""), quote(PASSWORD), quote(PASSWORD, safe="").lower())
 

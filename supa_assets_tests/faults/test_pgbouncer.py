@@ -15,9 +15,10 @@ from supa_assets.export.source import SourceDatabase
 from supa_assets_tests.support.pgbouncer import PROGRAM, pgbouncer
 from supa_assets_tests.support.project import Project
 
-pytestmark = pytest.mark.skipif(
-    not PROGRAM.exists(), reason="Debian's package pgbouncer is not installed"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not PROGRAM.exists(), reason="Debian's package pgbouncer is not installed"),
+]
 
 
 def behind(project: Project, port: int, monkeypatch: pytest.MonkeyPatch) -> Project:

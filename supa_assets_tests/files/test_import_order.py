@@ -8,7 +8,13 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supa_assets.files.import_order import Broken, Reference, find_import_order
+from supa_assets.files.import_order import (
+    Broken,
+    Reference,
+    find_import_order,
+    name_references,
+)
+from supa_assets_tests.support.exports import plan_table
 
 Schema = dict[str, list[Reference]]
 
@@ -101,3 +107,20 @@ def test_a_cycle_is_broken_at_the_reference_that_leads_back_to_the_first_name() 
         Broken("c", Reference("to_a", "a"), "cycle"),
         Broken("a", Reference("to_a", "a"), "self"),
     ]
+
+
+def test_references_are_called_by_the_asset_names_of_their_tables() -> None:
+    """Foreign keys name tables as PostgreSQL does; one to a table that isn't exported counts for nothing."""
+    tables = [
+        plan_table("Users__0badcafe", table="Users", references=["Users", "elsewhere"]),
+        plan_table("orders", references=["Users", "users"]),
+        plan_table("users"),
+    ]
+    assert name_references({table.name: table for table in tables}) == {
+        "Users__0badcafe": [Reference("Users__0badcafe_Users_fkey", "Users__0badcafe")],
+        "orders": [
+            Reference("orders_Users_fkey", "Users__0badcafe"),
+            Reference("orders_users_fkey", "users"),
+        ],
+        "users": [],
+    }

@@ -8,8 +8,14 @@ import pytest
 
 from supa_assets.errors import ExportFault, OutputError
 from supa_assets.files.local_folder import LocalFolder
-from supa_assets.files.metadata import METADATA_FILE, ExportMetadata
-from supa_assets.files.publish import publish_run, read_metadata, refuse_other_export
+from supa_assets.files.metadata import METADATA_FILE, ExportMetadata, SnapshotEntry, TableEntry
+from supa_assets.files.publish import (
+    list_snapshots,
+    publish_run,
+    read_metadata,
+    refuse_other_export,
+    without_replaced,
+)
 from supa_assets.files.staged_entries import read_staged_entries
 from supa_assets.files.verify import verify_export
 from supa_assets_tests.support.exports import (
@@ -279,6 +285,7 @@ def _export_one_after_another(folder: Path, writer: int) -> None:
             export(storage, run_id, {f"table_{writer}_{number}": some_rows(2), "shared": []})
 
 
+@pytest.mark.slow
 def test_writers_at_once_lose_none_of_each_others_entries(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [
@@ -296,3 +303,40 @@ def test_writers_at_once_lose_none_of_each_others_entries(tmp_path: Path) -> Non
     expected = {f"table_{writer}_{number}" for writer in range(4) for number in range(5)}
     assert set(metadata.tables) == expected | {"shared"}
     assert verify_export(storage) == []
+
+
+def test_snapshots_are_listed_oldest_first_each_with_its_runs_and_tables(tmp_path: Path) -> None:
+    entry = stage(new_folder(tmp_path), "run", "orders", [])
+
+    def read(run_id: str, snapshot_id: str, time: str) -> TableEntry:
+        snapshot = SnapshotEntry(id=snapshot_id, time=time)
+        return entry.model_copy(update={"run_id": run_id, "snapshot": snapshot})
+
+    uses = list_snapshots(
+        {
+            "a": read("later", "1", "2026-02-01"),
+            "b": read("b", "1", "2026-01-01"),
+            "c": read("a", "1", "2026-01-01"),
+            "d": read("b", "1", "2026-01-01"),
+        }
+    )
+    assert [(use.time, use.run_ids, use.table_count) for use in uses] == [
+        ("2026-01-01", ["a", "b"], 3),
+        ("2026-02-01", ["later"], 1),  # a server may give one id again
+    ]
+    assert list_snapshots({}) == []
+
+
+def test_entries_stay_unless_their_relation_or_their_file_comes_anew(tmp_path: Path) -> None:
+    """Where capitals don't count, a file of another name may be the same one."""
+    storage = new_folder(tmp_path)
+    entries = {
+        name: stage(storage, "run", plan_table(name, table=table), [])
+        for name, table in {"Orders__1": "Orders", "ITEMS": "ITEMS", "users": "users"}.items()
+    }
+    new = {
+        name: stage(storage, "run", plan_table(name, table=table), [])
+        for name, table in {"Orders": "Orders", "items": "items"}.items()
+    }
+    assert without_replaced(entries, new) == {"users": entries["users"]}
+    assert without_replaced(entries, {}) == entries

@@ -25,6 +25,8 @@ from supa_assets_tests.support.exports import (
     stage,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def staged(tmp_path: Path) -> Path:

@@ -305,6 +305,7 @@ FINISHERS: list[Callable[[Storage], object]] = [
 """Who comes after a run that was killed: a reader, the next run's begin, the killed run's end, another run's end."""
 
 
+@pytest.mark.slow
 def test_an_interrupted_publication_is_finished_or_never_was(
     open_at: Opener, tmp_path: Path
 ) -> None:
@@ -376,6 +377,7 @@ def _publish_one_after_another(storage: Storage, writer: int) -> None:
             staging.publish(merge)
 
 
+@pytest.mark.slow
 def test_writers_at_once_lose_nothing_of_each_other(storage: Storage) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [

@@ -221,6 +221,7 @@ def test_a_folder_that_is_not_there_can_not_be_verified(tmp_path: Path) -> None:
 # Counting
 
 
+@pytest.mark.slow
 @given(
     rows=st.lists(st.dictionaries(st.text(max_size=3), st.text(max_size=5)), max_size=30),
     block_byte_count=st.integers(1, 20),

@@ -20,6 +20,7 @@ from supa_assets_tests.support.exports import plan_table
 from supa_assets_tests.support.project import Project
 
 
+@pytest.mark.slow
 def test_checks_pass_alone_while_the_database_is_down(
     project: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -41,6 +42,7 @@ def test_checks_pass_alone_while_the_database_is_down(
     assert all(evaluation.passed for evaluation in of_the_whole)
 
 
+@pytest.mark.slow
 def test_a_check_names_every_fault_of_a_file_that_was_cut(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -86,6 +88,7 @@ def test_a_check_sees_that_the_materialization_said_another_row_count(
     assert checks["organizations"].passed
 
 
+@pytest.mark.slow
 def test_a_materialization_of_no_run_says_nothing_of_the_file(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -107,6 +110,7 @@ def test_a_check_blocks_what_depends_on_the_table_and_needs_files_alone() -> Non
     assert IO_MANAGER_KEY in check.required_resource_keys
 
 
+@pytest.mark.slow
 def test_a_check_passes_on_the_earlier_export_after_a_run_that_published_nothing(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -122,6 +126,7 @@ def test_a_check_passes_on_the_earlier_export_after_a_run_that_published_nothing
     assert "is not the file's" in str(checks["organizations"].metadata["note"].value)
 
 
+@pytest.mark.slow
 def test_a_check_of_a_table_that_was_never_exported_raises_and_does_not_pass(
     project: Project, instance: dg.DagsterInstance
 ) -> None:

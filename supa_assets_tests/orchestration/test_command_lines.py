@@ -14,6 +14,8 @@ from supa_assets.demo.server import EmbeddedServer
 from supa_assets_tests.support.programs import REPOSITORY, make_checkout, run_program
 from supa_assets_tests.support.project import Project, refuse_connections
 
+pytestmark = pytest.mark.slow
+
 MATERIALIZE = ("dagster", "asset", "materialize", "--select", "badges")
 NOT_SET = "SUPABASE_DB_URL is not set\nHINT: set it to your project's connection string"
 

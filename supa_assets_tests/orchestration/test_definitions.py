@@ -80,6 +80,7 @@ def test_an_asset_says_what_the_catalogue_says(project: Project) -> None:
     assert [column.constraints.nullable for column in columns] == [False, False, True]
 
 
+@pytest.mark.slow
 def test_tables_of_any_name_load_together_and_come_out(
     make_project: Callable[..., Project], instance: dg.DagsterInstance
 ) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import dagster as dg
+import pytest
 
-from supa_assets.files.rows import TableRows
+from supa_assets.files.table_rows import TableRows
 from supa_assets.orchestration.io_manager import IO_MANAGER_KEY, JsonFileIOManager
 from supa_assets_tests.support.project import Project
 
@@ -33,6 +34,7 @@ def test_a_downstream_asset_of_the_same_run_reads_what_the_run_staged(
     assert result.output_for_node("report") == 11
 
 
+@pytest.mark.slow
 def test_a_downstream_asset_of_another_project_reads_what_is_published(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -47,6 +49,7 @@ def test_a_downstream_asset_of_another_project_reads_what_is_published(
     assert result.output_for_node("report_by_key") == 20
 
 
+@pytest.mark.slow
 def test_an_input_without_settings_comes_from_the_default_io_manager(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -65,6 +68,7 @@ def test_an_input_without_settings_comes_from_the_default_io_manager(
     assert result.output_for_node("count") == 20
 
 
+@pytest.mark.slow
 def test_without_the_executor_each_table_is_published_at_once_in_one_snapshot(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -78,6 +82,7 @@ def test_without_the_executor_each_table_is_published_at_once_in_one_snapshot(
     assert project.open_transactions() == 0
 
 
+@pytest.mark.slow
 def test_after_a_failed_table_the_others_go_on_in_the_same_snapshot(
     project: Project, instance: dg.DagsterInstance
 ) -> None:

@@ -19,6 +19,8 @@ from supa_assets_tests.support.programs import EXPORT_PROGRAM
 from supa_assets_tests.support.project import Project
 from supa_assets_tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def export_program(project: Project, mode: str) -> Iterator[subprocess.Popen[str]]:

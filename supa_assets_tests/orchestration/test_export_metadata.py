@@ -60,6 +60,7 @@ def test_a_run_of_all_tables_is_complete_and_of_one_snapshot(
     assert [record.run_id for record in records] == [result.run_id]
 
 
+@pytest.mark.slow
 def test_a_run_of_some_tables_over_an_older_export_shows_as_such(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_run_of_some_tables_over_an_older_export_shows_as_such(
     assert latest_check(instance, IS_COMPLETE).passed
 
 
+@pytest.mark.slow
 def test_a_run_without_the_assets_own_step_is_judged_too(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -95,6 +97,7 @@ def test_a_run_without_the_assets_own_step_is_judged_too(
     assert not latest_check(instance, IS_ONE_SNAPSHOT).passed
 
 
+@pytest.mark.slow
 def test_values_with_a_known_hole_are_a_warning_that_names_their_columns(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -122,6 +125,7 @@ def test_values_with_a_known_hole_are_a_warning_that_names_their_columns(
     assert [record.data["values"] for record in shown.records] == ["2", "2", "1"]
 
 
+@pytest.mark.slow
 def test_a_table_created_since_the_definitions_were_loaded_is_missing_and_named(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -143,6 +147,7 @@ def test_a_table_created_since_the_definitions_were_loaded_is_missing_and_named(
     assert [change.describe() for change in metadata.drift] == ['"public.newcomers": table added']
 
 
+@pytest.mark.slow
 def test_a_failed_table_is_missing_with_its_reason(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -157,6 +162,7 @@ def test_a_failed_table_is_missing_with_its_reason(
     assert (check.passed, check.description) == (False, '"public.badges" is missing: failed')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["in_process", "multiprocess"])
 def test_a_column_added_since_the_definitions_were_loaded_is_exported_and_told(
     project: Project, instance: dg.DagsterInstance, mode: str
@@ -178,6 +184,7 @@ def test_a_column_added_since_the_definitions_were_loaded_is_exported_and_told(
     ]
 
 
+@pytest.mark.slow
 def test_a_table_whose_file_failed_its_check_is_not_called_exported(
     project: Project, instance: dg.DagsterInstance
 ) -> None:

@@ -6,9 +6,12 @@ import re
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from supa_assets_tests.support.programs import run_program
 from supa_assets_tests.support.project import Project
+
+pytestmark = pytest.mark.slow
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -16,7 +19,7 @@ README = Path(__file__).parents[2] / "README.md"
 def test_the_downstream_asset_and_the_row_count_work_as_printed(
     project: Project, tmp_path: Path
 ) -> None:
-    count, reports = re.findall(
+    _, count, reports = re.findall(
         r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL
     )
     (tmp_path / "count.py").write_text(count)

@@ -110,6 +110,7 @@ def test_the_job_restores_an_export_and_its_run_tells_every_tables_count(
     assert "restored 4 tables, 15,072 rows to 127.0.0.1" in lines
 
 
+@pytest.mark.slow
 def test_some_tables_of_another_folder_can_be_restored(
     project: Project, target: Database, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
@@ -123,6 +124,7 @@ def test_some_tables_of_another_folder_can_be_restored(
     assert target.fetch("SELECT relname FROM pg_stat_user_tables") == [("badges",)]
 
 
+@pytest.mark.slow
 def test_a_dry_run_writes_nothing_and_tells_what_it_would_do(
     project: Project, target: Database, instance: dg.DagsterInstance
 ) -> None:
@@ -134,6 +136,7 @@ def test_a_dry_run_writes_nothing_and_tells_what_it_would_do(
     assert target.fetch("SELECT relname FROM pg_stat_user_tables") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
@@ -162,6 +165,7 @@ def test_a_target_out_of_reach_fails_the_run_with_a_message_and_a_hint(
     assert project.password not in said(instance, result.run_id)
 
 
+@pytest.mark.slow
 def test_a_target_with_rows_of_its_own_is_left_as_it_is(
     project: Project, target: Database, instance: dg.DagsterInstance
 ) -> None:
@@ -176,6 +180,7 @@ def test_a_target_with_rows_of_its_own_is_left_as_it_is(
     assert target.fetch_value("SELECT count(*) FROM organizations") == 0
 
 
+@pytest.mark.slow
 def test_the_source_is_refused_unless_told_twice(
     project: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +194,7 @@ def test_the_source_is_refused_unless_told_twice(
     assert "holds rows already" in explain(twice)
 
 
+@pytest.mark.slow
 def test_materializing_everything_restores_nothing(
     project: Project, target: Database, tmp_path: Path
 ) -> None:
@@ -227,6 +233,7 @@ def test_the_documented_config_is_valid_and_names_every_field(
     assert set(given["ops"][RESTORE_STEP]["config"]) == set(RestoreConfig.model_fields)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [("dg", "launch", "--job"), ("dagster", "job", "execute", "-m", "supa_assets", "-j")],
@@ -260,6 +267,7 @@ def test_a_command_line_restores_without_the_source(
     assert "Executing steps in process" in said(instance, run.run_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_terminated_rolls_back(
     project: Project,

@@ -74,6 +74,7 @@ def test_every_table_comes_out_with_the_values_of_the_source(
     assert [row["id"] for row in project.rows("profiles")] == source_ids
 
 
+@pytest.mark.slow
 def test_all_tables_of_a_run_are_of_the_snapshot_that_its_tag_names(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -87,6 +88,7 @@ def test_all_tables_of_a_run_are_of_the_snapshot_that_its_tag_names(
     assert project.open_transactions() == 0
 
 
+@pytest.mark.slow
 def test_a_selection_replaces_its_own_tables_only(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -124,6 +126,7 @@ def test_the_first_failed_table_stops_the_run_and_nothing_is_published(
     assert project.open_transactions() == 0
 
 
+@pytest.mark.slow
 def test_what_can_not_be_read_stops_the_run_before_the_first_row(
     unreadable_parent: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -139,6 +142,7 @@ def test_what_can_not_be_read_stops_the_run_before_the_first_row(
     assert unreadable_parent.open_transactions() == 0
 
 
+@pytest.mark.slow
 def test_with_keep_going_a_child_is_exported_though_its_parent_fails(
     unreadable_parent: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -152,6 +156,7 @@ def test_with_keep_going_a_child_is_exported_though_its_parent_fails(
     assert unreadable_parent.staged() == []
 
 
+@pytest.mark.slow
 def test_a_failed_run_leaves_the_earlier_export_as_it_was(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -166,6 +171,7 @@ def test_a_failed_run_leaves_the_earlier_export_as_it_was(
     assert project.files() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep_going", [False, True])
 def test_a_table_whose_staged_file_was_changed_is_not_published(
     project: Project, instance: dg.DagsterInstance, keep_going: bool
@@ -187,6 +193,7 @@ def test_a_table_whose_staged_file_was_changed_is_not_published(
     assert project.staged() == []
 
 
+@pytest.mark.slow
 def test_export_log_tells_the_whole_run(project: Project, instance: dg.DagsterInstance) -> None:
     started: list[str] = []
     result = project.run(instance, on_run_started=started.append)
@@ -203,6 +210,7 @@ def test_export_log_tells_the_whole_run(project: Project, instance: dg.DagsterIn
     assert written["organizations"].strategy == "one piece"
 
 
+@pytest.mark.slow
 def test_no_credential_reaches_the_instance_or_the_output(
     project: Project, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
@@ -215,6 +223,7 @@ def test_no_credential_reaches_the_instance_or_the_output(
             assert project.password.encode() not in path.read_bytes(), path
 
 
+@pytest.mark.slow
 def test_an_output_folder_that_is_a_file_fails_the_run_with_its_own_message(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -228,6 +237,7 @@ def test_an_output_folder_that_is_a_file_fails_the_run_with_its_own_message(
     assert project.output.read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_re_executed_step_reads_a_snapshot_of_its_own_run(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -250,6 +260,7 @@ def test_a_re_executed_step_reads_a_snapshot_of_its_own_run(
     assert entries["badges"].snapshot.id in run.tags[SNAPSHOT_TAG]
 
 
+@pytest.mark.slow
 def test_a_broken_metadata_json_fails_the_run_before_it_reads_and_is_not_replaced(
     project: Project, instance: dg.DagsterInstance
 ) -> None:

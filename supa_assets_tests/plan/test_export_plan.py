@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from supa_assets.files.metadata import ReferenceEntry
 from supa_assets.naming import Relation
 from supa_assets.plan.export_plan import plan_export
@@ -51,6 +53,8 @@ def test_parents_come_first_and_a_reference_to_the_table_itself_is_told() -> Non
     assert places == {"b": (0, []), "c": (0, []), "a": (1, ["b"])}
     assert [(b.table, b.reason) for b in plan.broken_references] == [("c", "self")]
     assert plan.table("a").file == "a.json"
+    with pytest.raises(KeyError):
+        plan.table("nowhere")
 
 
 def test_an_excluded_table_is_not_planned_and_nobody_depends_on_it() -> None:

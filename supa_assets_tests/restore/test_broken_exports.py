@@ -75,6 +75,7 @@ def edit_metadata(folder: Path) -> None:
     edit(folder / "metadata.json", change)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage", [truncate, flip, lose_row, double_row, swap, delete, edit_metadata]
 )
@@ -105,6 +106,7 @@ def test_every_fault_is_named_and_nothing_is_written(
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.json")} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [0, 99])
 def test_an_export_of_another_format_is_refused_by_all(
     database: Database, tmp_path: Path, version: int
@@ -125,6 +127,7 @@ def test_an_export_of_another_format_is_refused_by_all(
             action()
 
 
+@pytest.mark.slow
 def test_types_edited_in_metadata_are_found_in_the_target(
     database: Database, make_database: Callable[..., Database], tmp_path: Path
 ) -> None:

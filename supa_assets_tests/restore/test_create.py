@@ -142,6 +142,7 @@ def test_a_dry_run_creates_nothing(
     assert target.fetch("SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("any_server", "case"), list(cases()), indirect=["any_server"])
 def test_every_case_of_the_cabinet_goes_round(
     any_server: Server, any_database: Database, case: Path, tmp_path: Path
@@ -173,6 +174,7 @@ def as_spaces(row: bytes) -> bytes:
     return row.replace(rb"\n", b" ").replace(rb"\r", b" ")
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     tables=st.lists(

@@ -20,6 +20,8 @@ from supa_assets.restore.target import TargetDatabase
 from supa_assets_tests.support.copies import differing_tables, export_into, restore_into
 from supa_assets_tests.support.databases import Database, new_database
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo round trip")]
+
 SCALE = 0.05
 
 

@@ -115,6 +115,7 @@ def test_an_export_that_counted_no_holes_proves_nothing_of_them(
     assert 'other than 1: not counted in "ns" of "public.organizations"' in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "forms", [{"int8": "number"}, {"timestamps": "naive"}, {"bytea": "base64"}], ids=str
 )
@@ -140,6 +141,7 @@ def edit_columns(folder: Path, change: Callable[[dict[str, Any]], None]) -> None
     path.write_text(json.dumps(metadata))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "forms",
     [{}, {"int8": "number"}, {"timestamps": "naive"}, {"bytea": "base64"}],
@@ -209,6 +211,7 @@ def test_without_the_sources_checksum_it_says_that_values_were_not_compared(
     assert "that a database restored from the files holds the same" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "difference"),
     [

@@ -46,6 +46,7 @@ def test_a_superuser_restores_every_row_with_triggers_and_keys_quiet(
     assert all(key.orphan_count == 0 for key in result.checked_keys)
 
 
+@pytest.mark.slow
 def test_each_table_is_told_with_its_rows_and_bytes_while_it_goes_on(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
@@ -66,6 +67,7 @@ def test_each_table_is_told_with_its_rows_and_bytes_while_it_goes_on(
     assert len([name for name, *_ in told if name == "people"]) > 10
 
 
+@pytest.mark.slow
 def test_an_owner_restores_every_row_and_the_tables_are_as_before(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
@@ -119,6 +121,7 @@ def test_json_strings_keep_their_text(source: Database, target: Database, tmp_pa
     assert target.fetch_value('SELECT DISTINCT "odd %s ""name"::text FROM people') == '"\\u00e9"'
 
 
+@pytest.mark.slow
 def test_json_inside_of_a_composite_keeps_its_value_but_not_the_escapes_of_a_string(
     database: Database, make_database: Callable[..., Database], tmp_path: Path
 ) -> None:
@@ -180,6 +183,7 @@ def test_every_problem_of_the_target_is_told_before_anything_is_written(
     assert target.fetch_value("SELECT count(*) FROM hens") == 0
 
 
+@pytest.mark.slow
 def test_missing_privileges_are_told_at_once(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
@@ -213,6 +217,7 @@ def test_a_row_that_the_target_refuses_undoes_all_and_is_not_quoted(
     assert target.fetch_value("SELECT last_value FROM people_id_seq") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("user", ["postgres", None], ids=["by the server", "by query"])
 def test_a_row_without_its_parent_undoes_all(
     source: Database, target: Database, tmp_path: Path, user: str | None
@@ -228,6 +233,7 @@ def test_a_row_without_its_parent_undoes_all(
     assert target.fetch_value("SELECT count(*) FROM people") == 0
 
 
+@pytest.mark.slow
 def test_a_trigger_that_drops_rows_is_noticed(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
@@ -242,6 +248,7 @@ def test_a_trigger_that_drops_rows_is_noticed(
         restore_into(target, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_dry_run_writes_nothing_and_tells_what_it_would_do(
     source: Database, target: Database, tmp_path: Path
 ) -> None:
@@ -278,6 +285,7 @@ def test_the_source_itself_is_refused_unless_told(source: Database, tmp_path: Pa
         restore_into(source, tmp_path, may_write_into_source=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("escape", ["\\ud800", "\\u0000"])
 def test_a_json_value_that_postgres_itself_refuses_is_named_and_nothing_is_written(
     make_database: Callable[..., Database], tmp_path: Path, escape: str

@@ -325,6 +325,7 @@ def count_statements(database: Database, monkeypatch: pytest.MonkeyPatch) -> int
     return len(statements)
 
 
+@pytest.mark.slow
 def test_a_thousand_tables_take_as_many_queries_as_one(
     make_database: Callable[..., Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:

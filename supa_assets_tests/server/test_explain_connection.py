@@ -87,6 +87,7 @@ def test_a_parameter_with_a_bad_value(parameter: str, hint: str) -> None:
     assert str(error.hint).startswith(hint)
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_is_given_up_after_the_timeout() -> None:
     with listener(None) as port:
         error = failure(f"postgresql://u:hunter2@127.0.0.1:{port}/d", timeout_s=2)

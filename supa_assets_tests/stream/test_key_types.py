@@ -71,6 +71,7 @@ def cases() -> Iterator[object]:
             yield pytest.param(type_, is_toasted, id=f"{type_} by {by}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("type_", "is_toasted"), list(cases()))
 def test_key_ranges_hold_each_row_once_in_the_keys_order(
     keyed_database: Database, type_: str, is_toasted: bool

@@ -64,6 +64,7 @@ def export(
         return as_file(stream), stream.strategy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("any_server", "shape"), list(each_shape_with_each_server()), indirect=["any_server"]
 )
@@ -82,6 +83,7 @@ def test_in_the_keys_order_every_cut_gives_the_same_bytes(
             assert strategy in (None, used)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("any_server", "shape"), list(each_shape_with_each_server()), indirect=["any_server"]
 )
@@ -135,6 +137,7 @@ def test_a_table_that_grew_a_hundredfold_since_it_was_analyzed(database: Databas
         assert export(database, cut)[0] == plain(database, table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["key ranges", "sorted buckets", "page ranges"])
 def test_at_the_edges_no_row_is_lost(database: Database, kind: str) -> None:
     database.execute("CREATE TABLE cases (id int PRIMARY KEY)")
@@ -158,6 +161,7 @@ def test_at_the_edges_no_row_is_lost(database: Database, kind: str) -> None:
         assert text == plain(database, database.table())
 
 
+@pytest.mark.slow
 def test_a_border_on_the_last_row(database: Database) -> None:
     limits = replace(SORTS_SMALL_HEAPS, most_rows=10)
     database.execute(
@@ -231,6 +235,7 @@ def types_database(any_server: Server) -> Iterator[Database]:
         yield database
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -285,6 +290,7 @@ def test_the_guess_goes_by_the_catalogue(database: Database) -> None:
     assert guess(unordered(table.model_copy(update={"rows": rows_}))) == "leaves"
 
 
+@pytest.mark.slow
 def test_a_value_that_the_server_cannot_write_is_named_by_column_and_key(
     database: Database,
 ) -> None:
@@ -303,6 +309,7 @@ def test_a_value_that_the_server_cannot_write_is_named_by_column_and_key(
         assert caught.value.relation == "public.cases"
 
 
+@pytest.mark.slow
 def test_values_near_the_limit_pass_one_by_one(database: Database) -> None:
     """Two of them would be more than the server's 1 GB."""
     database.execute(

@@ -45,6 +45,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_other_connections_are_opened_for_large_tables_only(filled: Database) -> None:
     filled.execute("CREATE TABLE small (id int PRIMARY KEY)", "INSERT INTO small VALUES (1)")
     with filled.session(chunk_bytes=64 * 1024, streams=3) as session:
@@ -57,6 +58,7 @@ def test_other_connections_are_opened_for_large_tables_only(filled: Database) ->
     wait_until(lambda: not activity(filled))
 
 
+@pytest.mark.slow
 def test_what_is_set_for_one_table_ends_with_it(filled: Database) -> None:
     with filled.session(**SMALL_CHUNKS, streams=2) as session:
         before = session.connection.execute("SELECT name, setting FROM pg_settings").fetchall()
@@ -65,6 +67,7 @@ def test_what_is_set_for_one_table_ends_with_it(filled: Database) -> None:
     assert after == before
 
 
+@pytest.mark.slow
 def test_a_key_range_is_read_along_the_index(filled: Database) -> None:
     """One scan of the whole table for each chunk would be a quadratic export."""
     with filled.session(**SMALL_CHUNKS) as session:
@@ -125,6 +128,7 @@ def test_ctrl_c_ends_a_statement_that_runs(filled: Database) -> None:
                 list(stream)
 
 
+@pytest.mark.slow
 def test_a_stalled_writer_lets_the_streams_wait(filled: Database) -> None:
     with filled.session(**SMALL_CHUNKS, streams=2) as session:
         chunks = iter(session.stream(filled.table()))
@@ -141,6 +145,7 @@ def test_a_stalled_writer_lets_the_streams_wait(filled: Database) -> None:
         assert sum(1 for _ in chunks) > 100
 
 
+@pytest.mark.slow
 def test_a_full_pool_makes_it_slower_and_nothing_else(
     filled: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,8 @@ from supa_assets_tests.support.random_tables import TYPES, Sample, create, sampl
 from supa_assets_tests.support.servers import Server
 from supa_assets_tests.support.way_back import restore, unequal_values
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def typed_database(any_server: Server) -> Iterator[Database]:

@@ -10,7 +10,7 @@ from psycopg import sql
 from supa_assets.plan.row_shape import RowShape
 from supa_assets.stream.chunk import Chunk
 from supa_assets.stream.limits import Limits
-from supa_assets.stream.rows import compose_columns
+from supa_assets.stream.row_sql import compose_columns
 from supa_assets.stream.wire import JsonWire, MakeWire
 from supa_assets_tests.support.databases import Database, as_file
 from supa_assets_tests.support.shapes import (
@@ -84,6 +84,10 @@ class ColumnsWire:
         return b",\n".join(rows)
 
 
+def slow(value: object) -> object:
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
 WIRES: list[MakeWire] = [HexWire, BinaryWire, ColumnsWire]
 EVERY_STRATEGY = {
     "one piece": "identity",
@@ -96,9 +100,11 @@ EVERY_STRATEGY = {
 }
 
 
-@pytest.mark.parametrize("make_wire", WIRES)
+@pytest.mark.parametrize(
+    "make_wire", [slow(HexWire), slow(BinaryWire), ColumnsWire], ids=lambda wire: wire.__name__
+)
 @pytest.mark.parametrize("strategy", EVERY_STRATEGY)
-@pytest.mark.parametrize("streams", [1, 2])
+@pytest.mark.parametrize("streams", [slow(1), 2])
 def test_over_another_wire_every_strategy_gives_the_same_bytes(
     database: Database, make_wire: MakeWire, strategy: str, streams: int
 ) -> None:

@@ -11,6 +11,8 @@ import pytest
 __all__ = ["cases"]
 
 CASES = sorted((Path(__file__).parents[1] / "cases").glob("*.sql"))
+SLOW = {"many_columns"}
+"""Cases that take seconds."""
 LACKS = {"PostgreSQL 18": {"xml"}, "PostgreSQL 15": {"PostgreSQL 18", "vector"}}
 """What the servers of the tests don't have of what cases need."""
 
@@ -22,4 +24,5 @@ def cases() -> Iterator[object]:
         needs = set(found[1].split(", ")) if found else set()
         for server, lacks in LACKS.items():
             if not needs & lacks:
-                yield pytest.param(server, case, id=f"{case.stem}, {server}")
+                marks = [pytest.mark.slow] if case.stem in SLOW else []
+                yield pytest.param(server, case, id=f"{case.stem}, {server}", marks=marks)

@@ -12,7 +12,7 @@ __all__ = [
     "functions",
     "imported_names",
     "imports",
-    "public_names",
+    "public_functions",
     "texts",
     "used_names",
 ]
@@ -62,13 +62,19 @@ def imported_names(file: Path) -> set[str]:
     return found
 
 
-def public_names(file: Path) -> list[str]:
-    """The names in the file's `__all__`."""
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+def public_functions(file: Path) -> set[str]:
+    """Functions that the file defines and has in its `__all__`, commands among them."""
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    defined = {node.name for node in body if isinstance(node, ast.FunctionDef)}
+    return defined & _listed_names(body)
+
+
+def _listed_names(body: list[ast.stmt]) -> set[str]:
+    """The names in `__all__`."""
+    for node in body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            names: list[str] = ast.literal_eval(node.value)
-            return names
-    return []
+            return set(ast.literal_eval(node.value))
+    return set()
 
 
 def used_names(file: Path) -> set[str]:

@@ -15,7 +15,7 @@ from supa_assets.server.queries import fetch_query
 from supa_assets.stream.context import TableContext
 from supa_assets.stream.key import Key
 from supa_assets.stream.reader import TableReader
-from supa_assets.stream.rows import compose_columns, compose_relation
+from supa_assets.stream.row_sql import compose_columns, compose_relation
 
 __all__ = [
     "FULL_PAGE_AS_JSON",
@@ -79,7 +79,7 @@ class Heap:
 def read_heap(reader: TableReader, context: TableContext) -> Heap:
     """Which leaves the table has, and how large they are now."""
     schema, table = context.shape.relation
-    rows = fetch_query(reader.connection, "stream_leaves.sql", schema=schema, table=table)
+    rows = fetch_query(reader.connection, "heap_leaves.sql", schema=schema, table=table)
     return Heap(
         tuple(
             Leaf(

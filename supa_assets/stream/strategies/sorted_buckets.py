@@ -152,7 +152,7 @@ def _into_sorts(buckets: Sequence[ChunkRange], sort_count: int) -> list[Sort]:
 
 
 def _is_bucketable(reader: TableReader, type_name: str) -> bool:
-    row = fetch_row(reader.connection, "stream_bucketable.sql", type=type_name)
+    row = fetch_row(reader.connection, "sorted_buckets_types.sql", type=type_name)
     return bool(row["is_bucketable"])
 
 

@@ -11,7 +11,7 @@ from supa_assets.errors import ExportFault
 from supa_assets.export.write import write_table
 from supa_assets.files.local_folder import LocalFolder
 from supa_assets.files.metadata import ColumnEntry
-from supa_assets.files.rows import TableRows
+from supa_assets.files.table_rows import TableRows
 from supa_assets.stream.table_stream import Chunk
 from supa_assets_tests.support.exports import (
     GivenChunks,
@@ -137,6 +137,7 @@ def test_a_missing_file_raises(orders: tuple[LocalFolder, TableRows]) -> None:
         list(rows)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
     entry = stage(storage, "run", "t", some_rows(100_000))

@@ -23,4 +23,4 @@ CROSS JOIN LATERAL (
 WHERE c.relkind <> 'p'
   AND (c.oid = root.oid
        OR root.relkind = 'p' AND c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(root.oid)))
-ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
+ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C";

@@ -20,4 +20,4 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = o.oprnamespace
 WHERE i.indisprimary
   AND s.nspname = :'schema'
   AND c.relname = :'table'
-ORDER BY k.position, a.amopstrategy
+ORDER BY k.position, a.amopstrategy;
