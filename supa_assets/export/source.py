@@ -160,25 +160,19 @@ class SourceDatabase:
 
     def read_plan(self) -> ExportPlan:
         """Read the catalogue and plan the export of what the settings select."""
-        with self._connect() as connection:
-            try:
-                pin_session(connection, lock_timeout_s=self._settings.running.lock_timeout_s)
-                catalog = read_catalog(connection, self._settings.choice, address=self._address)
-            except psycopg.Error as error:
-                raise explain_query_error(error, self._address) from None
+        with self._connect() as connection, self._explaining():
+            self._pin(connection)
+            catalog = read_catalog(connection, self._settings.choice, address=self._address)
         return plan_export(catalog, self._settings.choice)
 
     @contextmanager
     def hold_snapshot(self, tables: Sequence[PlannedTable] = ()) -> Iterator[SnapshotHold]:
         """Lock the tables against DDL, then take a snapshot that other connections can join until the context ends."""
-        timeout_s = self._settings.running.lock_timeout_s
         with self._connect() as connection:
-            try:
-                unlocked = lock_tables(connection, tables, timeout_s=timeout_s)
+            with self._explaining():
+                unlocked = self._lock(connection, tables)
                 snapshot = _export_snapshot(connection)
-                pin_session(connection, lock_timeout_s=self._settings.running.lock_timeout_s)
-            except psycopg.Error as error:
-                raise explain_query_error(error, self._address) from None
+                self._pin(connection)
             yield SnapshotHold(connection, snapshot, self._address, tables, unlocked)
 
     def check_joinable(self, snapshot: SnapshotEntry) -> None:
@@ -201,7 +195,7 @@ class SourceDatabase:
                     snapshot = _export_snapshot(connection)
                 else:
                     _join_snapshot(connection, snapshot)
-                lock_tables(connection, tables, timeout_s=self._settings.running.lock_timeout_s)
+                self._lock(connection, tables)
                 self._pin(connection)
             session = SourceSession(
                 connection,
@@ -226,9 +220,7 @@ class SourceDatabase:
         try:
             with self._explaining():
                 _join_snapshot(connection, snapshot)
-                unlocked = lock_tables(
-                    connection, tables, timeout_s=self._settings.running.lock_timeout_s
-                )
+                unlocked = self._lock(connection, tables)
                 self._pin(connection)
         except SupaAssetsError:
             connection.close()
@@ -237,6 +229,11 @@ class SourceDatabase:
             connection.close()
             return None
         return connection
+
+    def _lock(
+        self, connection: psycopg.Connection[Any], tables: Sequence[PlannedTable]
+    ) -> dict[Relation, psycopg.Error]:
+        return lock_tables(connection, tables, timeout_s=self._settings.running.lock_timeout_s)
 
     def _pin(self, connection: psycopg.Connection[Any]) -> None:
         pin_session(connection, lock_timeout_s=self._settings.running.lock_timeout_s)

@@ -3,7 +3,7 @@
 The server encodes: `row_to_json` writes what it keeps exactly, and a column that it would not keep is cast first. No
 value passes through a Python object. The way back is `json_populate_recordset`, but for two encodings that it would
 misread without an error: `text-array` is read as text[] and cast to its type, `base64` is read as text and decoded.
-What still comes back otherwise than it was is sought by `holes`.
+What still comes back otherwise than it was is sought by `probes`.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from supa_assets.errors import SettingsError
 from supa_assets.files.metadata import SourceEntry, TableEntry
 from supa_assets.files.structure import StructureEntry
 from supa_assets.naming import Relation
+from supa_assets.plan.encoding import without_domain
 from supa_assets.server.address import Address, parse_url
 from supa_assets.server.catalog import Column, Type, read_types
 from supa_assets.server.connection import connect, pin_session
@@ -106,10 +107,7 @@ class Target:
 
     def base_type(self, column: Column) -> Type:
         """The column's type without the domains around it."""
-        type_ = self.types[column.type_id]
-        while type_.kind == "d":
-            type_ = self.types[type_.base_type_id]
-        return type_
+        return without_domain(column.type_id, self.types)
 
 
 class TargetDatabase:
