@@ -113,7 +113,6 @@ def begin_export(
             plan=plan,
             selected=frozenset(names),
             stops_at_failure=stops_at_failure,
-            storage=storage,
             staging=staging,
             log=log,
             hold=hold,
@@ -131,7 +130,6 @@ class ExportRun:
     selected: frozenset[str]
     """Asset names of the tables that it should export."""
     stops_at_failure: bool
-    storage: Storage
     staging: Staging
     log: ExportLog
     hold: SnapshotHold
