@@ -17,6 +17,7 @@ __all__ = [
     "SchemaChanged",
     "SettingsError",
     "SourceError",
+    "SourceUnavailable",
     "SupaAssetsError",
     "TablesFailed",
     "TargetError",
@@ -60,6 +61,10 @@ class SettingsError(SupaAssetsError):
 
 class SourceError(SupaAssetsError):
     """Mend the way to the database: address, password, TLS, pooler, server; then run again."""
+
+
+class SourceUnavailable(SourceError):
+    """Wait, or mend the line: the server was out of reach or lost, or held a table. Another attempt may succeed."""
 
 
 class PermissionDenied(SupaAssetsError):

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from supa_assets import errors
-from supa_assets.errors import PermissionDenied, SchemaChanged, SupaAssetsError
+from supa_assets.errors import (
+    PermissionDenied,
+    SchemaChanged,
+    SettingsError,
+    SourceError,
+    SourceUnavailable,
+    SupaAssetsError,
+    TablesFailed,
+)
 from supa_assets.naming import Relation
 
 
@@ -24,3 +32,22 @@ def test_the_text_of_an_error_is_its_message_and_on_a_line_of_its_own_the_hint()
 def test_the_fields_of_an_error_repeat_what_the_message_names() -> None:
     error = PermissionDenied("no", relation=Relation("public", "t"), expected=1, found=2)
     assert (error.relation, error.path, error.expected, error.found) == ("public.t", None, 1, 2)
+
+
+def test_who_catches_errors_of_the_source_catches_those_that_may_pass() -> None:
+    assert issubclass(SourceUnavailable, SourceError)
+    assert not issubclass(SettingsError, SourceError)
+
+
+def test_tables_that_failed_are_one_error_with_each_message_and_each_hint_once() -> None:
+    failures = {
+        "a": SourceUnavailable("a is locked", hint="wait"),
+        "b": SourceUnavailable("b is locked", hint="wait"),
+        "c": PermissionDenied("c is hidden", hint="grant"),
+    }
+    error = TablesFailed(failures, metadata=None, table_count=7)
+    assert error.message == (
+        "3 of 7 tables were not exported:\n  a: a is locked\n  b: b is locked\n  c: c is hidden"
+    )
+    assert error.hint == "wait grant"
+    assert (error.failures, error.metadata) == (failures, None)

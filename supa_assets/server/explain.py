@@ -16,6 +16,7 @@ from supa_assets.errors import (
     PermissionDenied,
     SchemaChanged,
     SourceError,
+    SourceUnavailable,
     SupaAssetsError,
     TargetError,
     ValueNotExportable,
@@ -26,6 +27,12 @@ from supa_assets.server.explain_connection import explain_connection_error
 from supa_assets.server.grants import grant_select, grant_usage, merge_grants, quote_name
 
 __all__ = ["explain_query_error", "explain_write_error"]
+
+_POOLER_REFUSES = re.compile(r"\(E(?:MAX|CHECKOUT)[A-Z]+\) ")
+_POOLER_LOST_SERVER = re.compile(
+    r"\(EDBHANDLEREXITED\) |DbHandler exited|connection to database closed"
+)
+"""Supavisor's words, in its own code or of older versions. Its SQLSTATE is that of any internal error."""
 
 _States = type[psycopg.Error] | tuple[type[psycopg.Error], ...]
 
@@ -56,7 +63,7 @@ _READING = (
     ),
     _Cause(
         errors.LockNotAvailable,
-        SourceError,
+        SourceUnavailable,
         "{where} could not be locked for reading: {said}",
         "another session alters the table; run again when it is done, or raise the setting lock_timeout_s.",
     ),
@@ -74,7 +81,7 @@ _READING = (
     ),
     _Cause(
         errors.QueryCanceled,
-        SourceError,
+        SourceUnavailable,
         "reading {where} was cancelled by the server: {said}",
         "an administrator or a replica's recovery cancelled it; run again, on the primary.",
     ),
@@ -137,14 +144,14 @@ def explain_query_error(
     role: str | None = None,
 ) -> SupaAssetsError:
     """Turn what failed at the source while reading into an error that names the relation and the fix."""
-    if isinstance(error, errors.ProtocolViolation):
+    said = _redacted_message(error, address)
+    if isinstance(error, errors.ProtocolViolation) or _POOLER_REFUSES.match(said):
         # A pooler's own word, before it has a server for the connection.
         return explain_connection_error(error, address)
-    said = _redacted_message(error, address)
     where = f'"{relation}"' if relation else "the catalogue"
     if isinstance(error, errors.InsufficientPrivilege):
         return _explain_missing_privilege(said, relation, role or _role_of(address))
-    if _is_lost(error):
+    if _is_lost(error, said):
         return _explain_loss(
             said, relation, f"reading {where}", "nothing of this run was published."
         )
@@ -165,7 +172,7 @@ def explain_write_error(
             hint="connect as the owner, or grant what is missing; nothing was written.",
             relation=relation,
         )
-    if _is_lost(error):
+    if _is_lost(error, said):
         return _explain_loss(said, relation, f"{action} {where}", "nothing was written.")
     return _explain(error, _WRITING, said, relation, action=action, where=where)
 
@@ -188,14 +195,18 @@ def _redacted_message(error: psycopg.Error, address: Address) -> str:
     return address.redact(error.diag.message_primary or " ".join(str(error).split()))
 
 
-def _is_lost(error: psycopg.Error) -> bool:
-    """An error without SQLSTATE is libpq's own."""
-    lost = (errors.AdminShutdown, errors.CrashShutdown, errors.ConnectionException)
-    return not error.sqlstate or isinstance(error, lost)
+def _is_lost(error: psycopg.Error, said: str) -> bool:
+    """An error without SQLSTATE is libpq's own; psycopg has no class for all of 08, connection exceptions."""
+    return (
+        not error.sqlstate
+        or error.sqlstate.startswith("08")
+        or isinstance(error, (errors.AdminShutdown, errors.CrashShutdown))
+        or _POOLER_LOST_SERVER.match(said) is not None
+    )
 
 
-def _explain_loss(said: str, relation: object, doing: str, outcome: str) -> SourceError:
-    return SourceError(
+def _explain_loss(said: str, relation: object, doing: str, outcome: str) -> SourceUnavailable:
+    return SourceUnavailable(
         f"the connection was lost while {doing}: {said}",
         hint=f"check the server and the network, then run again; {outcome}",
         relation=relation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from supa_assets.errors import SourceError
+from supa_assets.errors import SourceError, SourceUnavailable
 from supa_assets.server.address import Address
 
 __all__ = ["explain_connection_error"]
@@ -17,6 +17,8 @@ class _Symptom:
 
     pattern: str
     hint: str
+    may_pass: bool = False
+    """Whether the same attempt may succeed a little later."""
 
 
 _SYMPTOMS = (
@@ -26,10 +28,11 @@ _SYMPTOMS = (
         " postgres.<project ref>, and the host's number can't be guessed.",
     ),
     _Symptom(
-        "EMAXCONNSESSION|query_wait_timeout|max clients reached|MaxClientsInSessionMode|too many connections"
-        "|remaining connection slots",
+        "EMAX[A-Z]+|ECHECKOUTTIMEOUT|query_wait_timeout|max client(?:s| connections) reached|MaxClientsInSessionMode"
+        "|no more connections allowed|too many (?:connections|clients)|remaining connection slots",
         "the pool is full: close other clients, raise the pool size (Dashboard, Database, Settings), or use the direct"
         " host.",
+        may_pass=True,
     ),
     _Symptom(
         "password authentication failed",
@@ -75,7 +78,12 @@ _SYMPTOMS = (
         "|Temporary failure in name resolution|No address associated|'idna' codec",
         "check the host's spelling and this machine's DNS.",
     ),
-    _Symptom("Connection refused", "check host and port, and that the server runs."),
+    _Symptom("Connection refused", "check host and port, and that the server runs.", may_pass=True),
+    _Symptom(
+        "the database system is (?:starting up|shutting down|in recovery mode|not (?:yet )?accepting connections)",
+        "wait until the server takes connections again.",
+        may_pass=True,
+    ),
     _Symptom(
         "Network is unreachable|No route to host|Address family not supported",
         "this machine has no way to the address; check the network, or use the pooler's host.",
@@ -83,6 +91,7 @@ _SYMPTOMS = (
     _Symptom(
         "timeout expired|timed out",
         "check host, port and firewalls (Dashboard, Network restrictions).",
+        may_pass=True,
     ),
     _Symptom(r'database ".*" does not exist', "on Supabase the database is called postgres."),
     _Symptom(
@@ -93,6 +102,7 @@ _SYMPTOMS = (
         "server closed the connection",
         "check that host and port are PostgreSQL's, and that no proxy or ban (Dashboard, Database, Network bans) cuts"
         " it.",
+        may_pass=True,
     ),
     _Symptom(
         "No such file or directory", "no server listens on that socket; check the URL's host."
@@ -118,6 +128,7 @@ def explain_connection_error(error: Exception, address: Address) -> SourceError:
     )
     if address.is_supabase_direct() and is_routing:
         hint = _IPV6_HINT
-    return SourceError(
+    kind = SourceUnavailable if symptom and symptom.may_pass else SourceError
+    return kind(
         f'cannot connect to "{entry.host}:{entry.port}/{entry.database}": {said}', hint=hint
     )

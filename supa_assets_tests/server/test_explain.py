@@ -10,6 +10,7 @@ from supa_assets.errors import (
     PermissionDenied,
     SchemaChanged,
     SourceError,
+    SourceUnavailable,
     SupaAssetsError,
     TargetError,
     ValueNotExportable,
@@ -27,10 +28,10 @@ ORDERS = Relation("public", "orders")
     ("error", "kind", "message"),
     [
         (errors.UndefinedTable("gone"), SchemaChanged, 'no longer as the catalogue said: gone'),
-        (errors.LockNotAvailable("held"), SourceError, "could not be locked for reading: held"),
+        (errors.LockNotAvailable("held"), SourceUnavailable, "could not be locked for reading: held"),
         (errors.ProgramLimitExceeded("1 GB"), ValueNotExportable, "can't write as text: 1 GB"),
         (errors.CharacterNotInRepertoire("0x80"), ValueNotExportable, "isn't in the database's encoding"),
-        (errors.QueryCanceled("ended"), SourceError, "was cancelled by the server: ended"),
+        (errors.QueryCanceled("ended"), SourceUnavailable, "was cancelled by the server: ended"),
         (errors.DivisionByZero("by 0"), SourceError, "failed: by 0 (SQLSTATE 22012)"),
     ],
 )  # fmt: skip
@@ -74,13 +75,22 @@ def test_what_failed_while_writing_says_that_nothing_was_written(
 
 
 @pytest.mark.parametrize(
-    "error", [psycopg.OperationalError("EOF"), errors.AdminShutdown("down")], ids=str
+    "error",
+    [
+        psycopg.OperationalError("EOF"),
+        errors.AdminShutdown("down"),
+        errors.CrashShutdown("a backend crashed"),
+        errors.ConnectionFailure("gone"),
+        errors.InternalError_("(EDBHANDLEREXITED) connection to database closed"),
+        errors.InternalError_("DbHandler exited. Check logs for more information"),
+    ],
+    ids=str,
 )
 def test_a_lost_connection_is_told_alike_in_both_directions(error: psycopg.Error) -> None:
     reading = explain_query_error(error, ADDRESS, relation=ORDERS)
     writing = explain_write_error(error, ADDRESS)
 
-    assert {type(reading), type(writing)} == {SourceError}
+    assert {type(reading), type(writing)} == {SourceUnavailable}
     assert reading.message == f'the connection was lost while reading "public.orders": {error}'
     assert writing.message == f"the connection was lost while writing the target: {error}"
     assert str(reading.hint).endswith("nothing of this run was published.")
@@ -106,10 +116,56 @@ def test_row_security_is_told_with_what_gets_past_it() -> None:
     assert 'ALTER ROLE "someone" BYPASSRLS;' in str(explained.hint)
 
 
-def test_a_poolers_own_word_is_a_connection_that_did_not_open() -> None:
-    error = errors.ProtocolViolation("Tenant or user not found")
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (errors.ProtocolViolation("Tenant or user not found"), SourceError),
+        (errors.ProtocolViolation("query_wait_timeout"), SourceUnavailable),
+        (errors.InternalError_("(ECHECKOUTTIMEOUT) unable to check out connection from the pool"),
+         SourceUnavailable),
+        (errors.InternalError_("(EMAXCONN) max client connections reached, limit: 200"), SourceUnavailable),
+    ],
+)  # fmt: skip
+def test_a_poolers_own_word_is_a_connection_that_did_not_open(
+    error: psycopg.Error, kind: type[SourceError]
+) -> None:
     explained = explain_query_error(error, ADDRESS, relation=ORDERS)
-    assert explained.message.startswith('cannot connect to "h:5432/d"')
+    assert explained.message == f'cannot connect to "h:5432/d": {error}'
+    assert type(explained) is kind
+
+
+def test_an_internal_error_of_the_servers_is_no_lost_connection() -> None:
+    explained = explain_query_error(errors.InternalError_("cache lookup failed"), ADDRESS)
+    assert type(explained) is SourceError
+    assert "(SQLSTATE XX000)" in explained.message
+
+
+def test_a_connection_that_an_administrator_ends_is_a_lost_one(database: Database) -> None:
+    with psycopg.connect(database.url) as connection:
+        database.execute(f"SELECT pg_terminate_backend({connection.info.backend_pid})")
+        with pytest.raises(psycopg.Error) as told:
+            connection.execute("SELECT 1")
+        with pytest.raises(psycopg.Error) as silent:
+            connection.execute("SELECT 1")
+    for raised in (told, silent):
+        explained = explain_query_error(raised.value, parse_url(database.url))
+        assert type(explained) is SourceUnavailable
+        assert explained.message.startswith("the connection was lost while reading the catalogue:")
+
+
+def test_a_lock_that_is_not_given_in_time_may_be_given_later(database: Database) -> None:
+    database.execute("CREATE TABLE orders (id int)")
+    with (
+        psycopg.connect(database.superuser_url) as other,
+        psycopg.connect(database.url) as connection,
+    ):
+        other.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        connection.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(psycopg.Error) as raised:
+            connection.execute("SELECT count(*) FROM orders")
+    explained = explain_query_error(raised.value, ADDRESS, relation=ORDERS)
+    assert type(explained) is SourceUnavailable
+    assert explained.message.startswith('"public.orders" could not be locked for reading')
 
 
 @pytest.mark.parametrize("explain", [explain_query_error, explain_write_error])

@@ -11,10 +11,12 @@ import psycopg
 import pytest
 
 from supa_assets.demo.server import EmbeddedServer
+from supa_assets.errors import SourceError, SourceUnavailable
 from supa_assets.server.address import parse_url
 from supa_assets.server.connection import connect
 from supa_assets.server.explain_connection import explain_connection_error
 from supa_assets_tests.support.connections import PROJECT, failure, listener, refuse_with
+from supa_assets_tests.support.databases import Database
 from supa_assets_tests.support.servers import DebianServer, Server
 
 
@@ -23,6 +25,7 @@ def test_a_wrong_password(any_server: Server) -> None:
     assert 'password authentication failed for user "postgres"' in error.message
     assert "Dashboard, Database, Settings" in str(error.hint)
     assert "zzzzqqqq" not in str(error)
+    assert type(error) is SourceError  # another attempt would fail alike
 
 
 def test_no_password(any_server: Server) -> None:
@@ -67,6 +70,7 @@ def test_a_refused_connection() -> None:
     error = failure("postgresql://u:hunter2@127.0.0.1:1/d")
     assert "Connection refused" in error.message
     assert error.hint == "check host and port, and that the server runs."
+    assert type(error) is SourceUnavailable
 
 
 def test_a_socket_that_is_not_there(tmp_path: Path) -> None:
@@ -93,6 +97,15 @@ def test_a_server_that_never_answers_is_given_up_after_the_timeout() -> None:
         error = failure(f"postgresql://u:hunter2@127.0.0.1:{port}/d", timeout_s=2)
     assert "timeout" in error.message
     assert "Network restrictions" in str(error.hint)
+    assert type(error) is SourceUnavailable
+
+
+def test_a_database_that_takes_no_further_connection(database: Database) -> None:
+    database.execute(f'ALTER DATABASE "{database.name}" CONNECTION LIMIT 0')
+    error = failure(database.url)
+    assert f'too many connections for database "{database.name}"' in error.message
+    assert str(error.hint).startswith("the pool is full")
+    assert type(error) is SourceUnavailable
 
 
 @pytest.mark.parametrize(
@@ -102,25 +115,34 @@ def test_a_server_that_never_answers_is_given_up_after_the_timeout() -> None:
         ("(ENOTFOUND) tenant/user postgres.x not found", "the pooler's host or user is wrong"),
         ("(EMAXCONNSESSION) max clients reached in session mode", "the pool is full"),
         ("MaxClientsInSessionMode: max clients reached", "the pool is full"),
-        (
-            "sorry, too many clients already: remaining connection slots are reserved",
-            "the pool is full",
-        ),
+        ("Max client connections reached", "the pool is full"),
+        ("(EMAXCLIENTCONN) max client connections reached, limit: 200", "the pool is full"),
+        ("(ECHECKOUTTIMEOUT) unable to check out connection from the pool after 15000ms", "the pool is full"),
+        ("no more connections allowed (max_client_conn)", "the pool is full"),
+        ("sorry, too many clients already", "the pool is full"),
+        ("remaining connection slots are reserved for roles with the SUPERUSER attribute", "the pool is full"),
         ("SSL connection is required", "the server takes only encrypted"),
+        ("the database system is starting up", "wait until the server takes connections"),
+        ("the database system is shutting down", "wait until the server takes connections"),
+        ("the database system is in recovery mode", "wait until the server takes connections"),
+        ("the database system is not yet accepting connections", "wait until the server takes connections"),
         ("something nobody has heard of", "see the message"),
     ],
-)
-def test_what_a_pooler_says_leads_to_its_fix(said: str, hint: str) -> None:
+)  # fmt: skip
+def test_what_a_pooler_or_a_server_says_leads_to_its_fix(said: str, hint: str) -> None:
     with listener(refuse_with(said)) as port:
         error = failure(f"postgresql://u:hunter2@127.0.0.1:{port}/d")
     assert said in error.message
     assert str(error.hint).startswith(hint)
+    may_pass = hint.startswith(("the pool is full", "wait until"))
+    assert type(error) is (SourceUnavailable if may_pass else SourceError)
 
 
 def test_a_port_where_something_else_listens() -> None:
     with listener(b"") as port:
         error = failure(f"postgresql://u:hunter2@127.0.0.1:{port}/d")
     assert "check that host and port are PostgreSQL's" in str(error.hint)
+    assert type(error) is SourceUnavailable  # so does a server that is just being stopped
     with listener(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
         failure(f"postgresql://u:hunter2@127.0.0.1:{port}/d")
 
