@@ -1,6 +1,6 @@
 """Export every row of a Supabase database to JSON files, as a Dagster asset graph, and prove it.
 
-`export_database` does it without Dagster: docs/PYTHON.md. `-m supa_assets` gives Dagster the definitions. Both are
+`export_database` does it without Dagster: docs/PYTHON.md. `defs` are the definitions, for Dagster. Both are
 looked up late, so that `import supa_assets` stays free of psycopg, and of Dagster, which takes two seconds to import.
 """
 

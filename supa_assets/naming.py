@@ -13,6 +13,7 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import NamedTuple
 
 __all__ = [
@@ -39,7 +40,9 @@ class Relation(NamedTuple):
 
 
 CHECK_SUFFIX = "file_matches_metadata"
-"""Name of each table's asset check; Dagster calls its step `<asset>_<check>`."""
+"""Name of each table's asset check; Dagster calls the step's output for it `<asset>_<check>`."""
+_CHECKS_OF_THE_EXPORT = "export_metadata_"
+"""How the outputs for the checks of the export as a whole begin."""
 
 _RESERVED_BY_DAGSTER = {
     "context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict", "output_arg_dict",
@@ -69,16 +72,21 @@ _LONGEST_NAME = 100
 _PRIVILEGED = {("auth", "users"): 0, ("auth", "identities"): 1}
 
 
-def assign_asset_names(relations: Iterable[Relation]) -> dict[Relation, str]:
+def assign_asset_names(
+    relations: Iterable[Relation], *, given: Mapping[Relation, str] = MappingProxyType({})
+) -> dict[Relation, str]:
     """Give each relation its asset name: unique also when case is ignored, the same whatever the order of `relations`.
+
+    Those that have a name in `given` keep it, and no other one gets a name that stands there.
 
     A table of `public` is called as it is, one of another schema `schema_table`. Where two would meet (`Users` beside
     `users`, `public.auth_users` beside `auth.users`), the one that sorts first keeps the plain name and the other is
     escaped: `auth.users` and `auth.identities` before everything, then `public`, then names without capitals.
     """
-    assigned: dict[Relation, str] = {}
-    taken: set[str] = set()
-    for relation in sorted(set(relations), key=_precedence):
+    relations = set(relations)
+    assigned = {relation: given[relation] for relation in relations & given.keys()}
+    taken = {name.casefold() for name in given.values()}
+    for relation in sorted(relations - given.keys(), key=_precedence):
         name = _plain_name(relation)
         if not _is_fit(name) or name.casefold() in taken:
             name = next(n for n in _escaped_names(relation) if n.casefold() not in taken)
@@ -132,6 +140,7 @@ def _is_fit(name: str) -> bool:
         _FIT.fullmatch(name) is not None
         and name.casefold() not in RESERVED_NAMES
         and not name.endswith(CHECK_SUFFIX)
+        and not name.startswith(_CHECKS_OF_THE_EXPORT)
         and not name.startswith("__")
         and len(name) <= _LONGEST_NAME
     )

@@ -6,11 +6,13 @@ default. docs/CONFIGURATION.md has a line for each.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -56,6 +58,13 @@ SETTINGS_FILE = "supa-assets.toml"
 _PREFIX = "SUPA_ASSETS_"
 _NO_SETTINGS = {"DATABASE_URL", "TARGET_URL"}
 """URLs hold passwords: the source's has a name of its own, and a target's is for `supa-assets restore` alone."""
+
+_RETIRED = {
+    "executor": "an export is one step of Dagster's, and runs under whatever executor the code location has",
+}
+"""Settings that there were once, each with the reason why there is no need for it any more."""
+
+_log = logging.getLogger("supa_assets")
 
 AUTH_USERS_COLUMNS = (
     "id",
@@ -207,7 +216,11 @@ class Running(BaseModel):
     """Whether the source computes a checksum of each table's rows for `supa-assets prove`; reads it twice."""
     connect_timeout_s: Annotated[int, Field(ge=1)] = 10
     lock_timeout_s: Annotated[int, Field(ge=1)] = 10
-    executor: Literal["in_process", "multiprocess"] = "in_process"
+    retries: Annotated[int, Field(ge=0, le=100)] = 1
+    """Further attempts of a run of Dagster's, each on a new snapshot, where the server was out of reach or lost."""
+    retry_delay_s: Annotated[int, Field(ge=0)] = 30
+    pool: Annotated[str, Field(pattern=r"^\S*$")] = "supa_assets"
+    """Dagster's concurrency pool of the step; it has no limit until somebody sets one. Empty for none."""
 
 
 class Places(BaseModel):
@@ -295,7 +308,13 @@ def load_settings(
 
 
 def build_settings(given: Mapping[str, Any]) -> Settings:
-    """Settings by their names alone; raises SettingsError, naming the one that is unknown or not valid."""
+    """Settings by their names alone; raises SettingsError, naming the one that is unknown or not valid.
+
+    One that there was once is ignored, with a warning that says why.
+    """
+    for name in given.keys() & _RETIRED.keys():
+        _warn_of_retired(name)
+    given = {name: value for name, value in given.items() if name not in _RETIRED}
     if unknown := sorted(set(given) - set(SETTING_GROUPS)):
         raise _explain_unknown(unknown[0])
     try:
@@ -309,6 +328,15 @@ def build_settings(given: Mapping[str, Any]) -> Settings:
             hint=f"mend it where it is set: {_PREFIX}{name.upper()} or {SETTINGS_FILE};"
             " docs/CONFIGURATION.md lists what each takes.",
         ) from None
+
+
+@lru_cache
+def _warn_of_retired(name: str) -> None:
+    """Once in a process, however often it loads the settings."""
+    _log.warning(
+        'setting "%s" is ignored: %s; remove it where it is set (%s%s or %s)',
+        name, _RETIRED[name], _PREFIX, name.upper(), SETTINGS_FILE,
+    )  # fmt: skip
 
 
 def find_target_url() -> str | None:

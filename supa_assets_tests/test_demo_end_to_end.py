@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import csv
-import http.client
 import io
 import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,7 +18,7 @@ import pytest
 
 from supa_assets.demo.server import EmbeddedServer, binaries
 from supa_assets.files.metadata import ColumnEntry, ExportMetadata, TableEntry
-from supa_assets.orchestration.export_metadata import EXPORT_ASSET
+from supa_assets_tests.support.ui import Ui
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo end to end")]
 
@@ -127,7 +122,7 @@ def test_a_second_demo_is_the_same_to_the_byte(demo: Path, metadata: ExportMetad
 def test_the_ui_materializes_all_assets_and_the_row_counts_are_read_back(
     demo: Path, metadata: ExportMetadata, tmp_path: Path
 ) -> None:
-    with closing(Ui(demo, tmp_path)) as ui:
+    with closing(open_ui(demo, tmp_path)) as ui:
         run_id = ui.launch_all()
         assert ui.wait_for_end(run_id) == "SUCCESS"
 
@@ -141,16 +136,20 @@ def test_the_ui_materializes_all_assets_and_the_row_counts_are_read_back(
 
 
 def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("SUPA", "DAGSTER"))}
     return subprocess.run(
         [PROGRAMS / program, *arguments],
         cwd=folder,
-        env=environment,
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=300,
         check=True,
     )
+
+
+def environment() -> dict[str, str]:
+    """Without the user's own settings."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("SUPA", "DAGSTER"))}
 
 
 # Values
@@ -226,108 +225,9 @@ def as_texts(value: Any) -> Any:
 # The UI
 
 
-class Ui:
-    """`supa-assets demo --ui` on a free port, spoken to by GraphQL."""
-
-    def __init__(self, folder: Path, log_folder: Path) -> None:
-        port = free_port()
-        self.address = f"http://127.0.0.1:{port}"
-        self._log = (log_folder / "ui.log").open("wb")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("SUPA", "DAGSTER"))}
-        self._process = subprocess.Popen(
-            [PROGRAMS / "supa-assets", "demo", "--ui", "--port", str(port)],
-            cwd=folder,
-            env=environment,
-            stdout=self._log,
-            stderr=self._log,
-            start_new_session=True,
-        )
-        self._wait_until_loaded(log_folder / "ui.log")
-
-    def close(self) -> None:
-        os.killpg(self._process.pid, signal.SIGINT)
-        try:
-            self._process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        self._log.close()
-
-    def ask(self, query: str, **variables: Any) -> Any:
-        request = urllib.request.Request(
-            f"{self.address}/graphql",
-            data=json.dumps({"query": query, "variables": variables}).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as response:
-            answer = json.load(response)
-        assert "errors" not in answer, answer
-        return answer["data"]
-
-    def launch_all(self) -> str:
-        """What the button "Materialize all" sends."""
-        nodes = self.ask(
-            "{ assetNodes { assetKey { path } jobNames repository { name location { name } } } }"
-        )["assetNodes"]
-        repository = nodes[0]["repository"]
-        launched = self.ask(
-            """mutation Launch($params: ExecutionParams!) {
-                 launchPipelineExecution(executionParams: $params) {
-                   __typename
-                   ... on LaunchRunSuccess { run { runId } }
-                   ... on PythonError { message }
-                 } }""",
-            params={
-                "mode": "default",
-                "runConfigData": "{}",
-                "selector": {
-                    "repositoryName": repository["name"],
-                    "repositoryLocationName": repository["location"]["name"],
-                    "pipelineName": "__ASSET_JOB",
-                    "assetSelection": [{"path": node["assetKey"]["path"]} for node in nodes],
-                },
-            },
-        )["launchPipelineExecution"]
-        assert launched["__typename"] == "LaunchRunSuccess", launched
-        return str(launched["run"]["runId"])
-
-    def wait_for_end(self, run_id: str) -> str:
-        query = "query Status($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
-        deadline = time.monotonic() + 180
-        while time.monotonic() < deadline:
-            status = str(self.ask(query, id=run_id)["runOrError"]["status"])
-            if status in {"SUCCESS", "FAILURE", "CANCELED"}:
-                return status
-            time.sleep(0.5)
-        pytest.fail("the run did not end")
-
-    def row_counts(self) -> dict[str, int]:
-        nodes = self.ask(
-            """{ assetNodes { assetKey { path } assetMaterializations(limit: 1) {
-                   metadataEntries { label ... on IntMetadataEntry { intValue } } } } }"""
-        )["assetNodes"]
-        found = {
-            node["assetKey"]["path"][-1]: {
-                entry["label"]: entry.get("intValue")
-                for entry in node["assetMaterializations"][0]["metadataEntries"]
-            }
-            for node in nodes
-        }
-        del found[EXPORT_ASSET]
-        return {name: entries["dagster/row_count"] for name, entries in found.items()}
-
-    def _wait_until_loaded(self, log: Path) -> None:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                pytest.fail(f"the UI ended:\n{log.read_text()}")
-            try:
-                if self.ask("{ assetNodes { id } }")["assetNodes"]:
-                    return
-            except (OSError, http.client.HTTPException):
-                pass  # it doesn't listen yet
-            time.sleep(0.5)
-        pytest.fail(f"the UI did not load:\n{log.read_text()}")
+def open_ui(folder: Path, log_folder: Path) -> Ui:
+    command = ["supa-assets", "demo", "--ui"]
+    return Ui(command, folder=folder, log=log_folder / "ui.log", environment=environment())
 
 
 def take_screenshot(address: str, folder: Path) -> Path | None:
@@ -360,9 +260,3 @@ def read_row_count_from_instance(folder: Path, name: str) -> Any:
         "    print(event.asset_materialization.metadata['dagster/row_count'].value)\n"
     )
     return int(run(folder, "python", "-W", "ignore", "-c", program).stdout)
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

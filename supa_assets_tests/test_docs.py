@@ -25,7 +25,7 @@ from supa_assets.export.run import export_database
 from supa_assets.files import export_log, metadata, structure
 from supa_assets.plan import encoding
 from supa_assets.server.connection import SESSION_SETTINGS
-from supa_assets_tests.support.code import imports
+from supa_assets_tests.support.code import TESTS, functions, imports
 from supa_assets_tests.support.copies import export_into
 from supa_assets_tests.support.databases import Database, new_database
 
@@ -353,13 +353,36 @@ def test_architecture_gives_a_reason_for_every_dependency() -> None:
     assert sorted(named) == sorted(set(listed) - {"setuptools"})
 
 
-def test_the_page_on_private_names_has_every_private_name() -> None:
+def private_names() -> set[tuple[str, str]]:
+    """What the package takes from Dagster's private modules, for type checkers or at run time, and where."""
+    return {
+        (module, str(file.relative_to(ROOT)))
+        for file in PACKAGE.rglob("*.py")
+        for module in imports(file)
+        if module.startswith(("dagster._", "dagster_shared"))
+    }
+
+
+def test_the_page_on_private_names_has_every_private_name_and_no_other() -> None:
+    listed = rows(read("decisions/dagsters-private-names.md"))
+    names = [(row[0].strip("`"), row[1].strip("`")) for row in listed]
+    used = private_names()
+    for module, file in used:
+        assert [1 for name, where in names if where == file and is_of(name, module)], (module, file)
+    for name, where in names:
+        assert [1 for module, file in used if where == file and is_of(name, module)], name
+
+
+def is_of(name: str, module: str) -> bool:
+    return name == module or name.startswith(f"{module}.")
+
+
+def test_each_private_name_has_a_test_that_notices_its_change() -> None:
     page = read("decisions/dagsters-private-names.md")
-    for file in (PACKAGE / "orchestration").glob("*.py"):
-        for module in imports(file, at_run_time=True):
-            if module.startswith("dagster._"):
-                assert f"`{module}" in page, (file.name, module)
-                assert f"`supa_assets/orchestration/{file.name}`" in page
+    for row in rows(page):
+        assert re.fullmatch(r"`test_\w+`", row[3]), row[0]
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert named - {f.name for file in TESTS.rglob("test_*.py") for f in functions(file)} == set()
 
 
 @pytest.mark.slow

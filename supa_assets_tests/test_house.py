@@ -129,14 +129,18 @@ THEMES = {
     "test_docs": "the docs are true",
     "test_house": "this",
     "cli/test_restore_and_prove": "two commands, since one's target is the other's",
+    "export/test_database_as_it_is": "a run of everything, after changes since the plan was read",
     "export/test_holes": "known holes, from the count to metadata.json",
     "files/test_publish_crash": "a publication that is killed, call by call",
     "files/test_storages": "what every storage must pass",
     "orchestration/test_command_lines": "Dagster's own programs",
+    "orchestration/test_database_as_it_is": "definitions that are older than the database",
     "orchestration/test_definitions": "the whole graph, whatever tables are called",
     "orchestration/test_downstream": "assets of other projects",
-    "orchestration/test_endings": "runs that are ended from outside, in processes of their own",
+    "orchestration/test_endings": "runs that are ended from outside, under every executor",
+    "orchestration/test_neighbours": "an export beside the assets of its project",
     "orchestration/test_readme": "what the README shows of Dagster",
+    "orchestration/test_running_server": "a server that doesn't reload while its database changes",
     "restore/test_broken_exports": "each fault of an export, told by verify, restore and prove alike",
     "restore/test_demo_round_trip": "the demo project, there and back",
     "restore/test_structure": "what metadata.json carries for a way back",
@@ -147,7 +151,7 @@ THEMES = {
     "stream/test_types_property": "random tables",
 }
 """Files of tests about something else than one module, each with what that is."""
-NOT_NAMED = {"defs": "Dagster loads it by the name of its module"}
+NOT_NAMED: dict[str, str] = {}
 """Public functions that no test names, each with the reason."""
 
 

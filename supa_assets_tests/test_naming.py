@@ -73,6 +73,52 @@ def test_a_table_literally_called_like_anothers_escaped_name_is_told_apart(
     assert len({name.casefold() for name in names.values()}) == len(tables | escaped)
 
 
+def gone(tables: set[Relation]) -> set[Relation]:
+    """Every other one of them."""
+    return set(sorted(tables)[::2])
+
+
+@given(relations, relations)
+@example({Relation("public", "Users")}, {Relation("public", "users"), Relation("public", "USERS")})
+def test_tables_that_have_a_name_keep_it_and_nobody_gets_one_that_is_given(
+    before: set[Relation], added: set[Relation]
+) -> None:
+    """Also not the name of a table that is gone: its asset and file are still known by it."""
+    loaded = assign_asset_names(before)
+    now = (before - gone(before)) | added
+    names = assign_asset_names(now, given=loaded)
+
+    assert names.keys() == now
+    assert {table: names[table] for table in now & before} == {
+        table: loaded[table] for table in now & before
+    }
+    assert len({name.casefold() for name in names.values()}) == len(now)
+    given_names = {name.casefold() for name in loaded.values()}
+    for table in now - before:
+        assert names[table].casefold() not in given_names
+        assert re.fullmatch(r"[A-Za-z0-9_]+", names[table])
+        assert names[table].casefold() not in RESERVED_NAMES
+
+
+@given(relations, relations, st.randoms())
+def test_names_beside_given_ones_do_not_depend_on_the_order_of_the_tables(
+    before: set[Relation], added: set[Relation], chance: random.Random
+) -> None:
+    loaded = assign_asset_names(before)
+    shuffled = list(before | added)
+    chance.shuffle(shuffled)
+    again = assign_asset_names(shuffled, given=loaded)
+    assert again == assign_asset_names(before | added, given=loaded)
+
+
+def test_a_new_table_gives_way_to_one_that_has_its_name_already() -> None:
+    old, new = Relation("public", "Users"), Relation("public", "users")
+    assert assign_asset_names([old, new])[new] == "users"  # were neither known
+    names = assign_asset_names([old, new], given={old: "Users"})
+    assert names[old] == "Users"
+    assert re.fullmatch(r"users__[0-9a-f]{8}", names[new])
+
+
 @pytest.mark.parametrize(
     ("relation", "expected"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,8 +91,12 @@ def test_an_empty_variable_is_none(tmp_path: Path) -> None:
         ("CHUNK_BYTES", "1", "greater than or equal to 1024"),
         ("CHUNK_BYTES", "99999999999", "less than or equal to 67108864"),
         ("AUTH", "maybe", "valid boolean"),
-        ("EXECUTOR", "cloud", "'in_process' or 'multiprocess'"),
         ("CONNECT_TIMEOUT_S", "0", "greater than or equal to 1"),
+        ("RETRIES", "-1", "greater than or equal to 0"),
+        ("RETRIES", "101", "less than or equal to 100"),
+        ("RETRIES", "1.5", "valid integer"),
+        ("RETRY_DELAY_S", "-1", "greater than or equal to 0"),
+        ("POOL", "my pool", "should match pattern"),
     ],
 )
 def test_a_bad_value_is_named_with_the_variable(
@@ -160,6 +166,62 @@ def test_a_tables_own_section_differs_in_what_it_names_and_in_nothing_else() -> 
     choice = Choice(int8="number", tables=(("public.t", TableForms(order="physical")),))
     assert choice.forms(Relation("public", "t")) == ValueForms(order="physical", int8="number")
     assert choice.forms(Relation("public", "u")) == ValueForms(int8="number")
+
+
+def test_a_pool_has_a_name_that_dagster_takes_or_is_none(tmp_path: Path) -> None:
+    def pool(text: str) -> str:
+        (tmp_path / SETTINGS_FILE).write_text(text)
+        return load_settings({}, folder=tmp_path).running.pool
+
+    assert pool("") == "supa_assets"
+    assert pool('pool = ""') == ""
+    assert pool('pool = "databases/eu-1"') == "databases/eu-1"
+    with pytest.raises(SettingsError, match='setting "pool" is not valid'):
+        pool('pool = "exports\\n"')
+
+
+def test_attempts_and_the_time_between_them_can_be_none(tmp_path: Path) -> None:
+    given = {"SUPA_ASSETS_RETRIES": "0", "SUPA_ASSETS_RETRY_DELAY_S": "0"}
+    running = load_settings(given, folder=tmp_path).running
+    assert (running.retries, running.retry_delay_s) == (0, 0)
+
+
+# Settings that there were once
+
+
+RETIRED = (
+    'setting "executor" is ignored: an export is one step of Dagster\'s, and runs under whatever executor the code'
+    " location has; remove it where it is set (SUPA_ASSETS_EXECUTOR or supa-assets.toml)\n"
+)
+
+
+@pytest.mark.parametrize("place", ["environment", "dotenv", "file", "keyword"])
+def test_a_retired_setting_is_ignored_with_one_warning_in_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.delenv("SUPA_ASSETS_EXECUTOR", raising=False)
+    if place == "environment":
+        monkeypatch.setenv("SUPA_ASSETS_EXECUTOR", "multiprocess")
+    elif place == "dotenv":
+        (tmp_path / ".env").write_text("SUPA_ASSETS_EXECUTOR=multiprocess\n")
+    elif place == "file":
+        (tmp_path / SETTINGS_FILE).write_text('executor = "multiprocess"\n')
+    keyword = '"multiprocess"' if place == "keyword" else "None"
+    program = (
+        "from supa_assets.settings import load_settings\n"
+        f"first, second = [load_settings(streams=3, executor={keyword}) for _ in range(2)]\n"
+        "print(first == second, first.running.streams, 'executor' in first.values())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("True 3 False\n", RETIRED)
+
+
+def test_whatever_a_retired_setting_says_only_the_others_are_checked() -> None:
+    assert build_settings({"executor": 7}) == Settings()
+    with pytest.raises(SettingsError, match='setting "executors" is unknown'):
+        build_settings({"executor": "in_process", "executors": 2})
 
 
 def test_a_missing_url_is_an_error_that_names_the_variable() -> None:

@@ -101,6 +101,6 @@ def _open_ui(settings: Settings, port: int) -> int:
         "SUPA_ASSETS_OUTPUT": str(Path(settings.places.output).absolute()),
         "SUPA_ASSETS_STATE": str((settings.places.state or DEMO_FOLDER).absolute()),
     }
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "supa_assets.definitions"]
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "supa_assets.code_location"]
     command += ["-h", "127.0.0.1", "-p", str(port)]
     return subprocess.run(command, env=environment, check=False).returncode

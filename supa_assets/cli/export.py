@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import uuid
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +22,6 @@ from supa_assets.cli.report import (
     print_columns,
 )
 from supa_assets.cli.tables import print_plan, tell_if_recalled
-from supa_assets.export.assessment import assess_published
 from supa_assets.export.known_plan import read_or_recall_plan
 from supa_assets.files.open import open_storage
 from supa_assets.files.publish import read_metadata
@@ -103,7 +103,7 @@ def export(
     result = export_selection(settings, known.plan, selection, keep_going=keep_going)
     if result.is_interrupted:
         sys.exit(EXIT_INTERRUPTED)
-    if not result.is_success or _tell_missing(settings, known.plan, selection):
+    if not result.is_success:
         sys.exit(EXIT_FAILED)
 
 
@@ -118,7 +118,8 @@ def export_selection(
 
     started = time.monotonic()
     log_path = open_storage(settings.places.output).log_path
-    display = ProgressDisplay(log_path, table_count=len(selection.tables))
+    run_id = str(uuid.uuid4())
+    display = ProgressDisplay(log_path, run_id, table_count=len(selection.tables))
     with open_instance() as instance, display:
         result = run_export(
             settings,
@@ -126,7 +127,7 @@ def export_selection(
             instance=instance,
             select=[table.name for table in selection.tables],
             keep_going=keep_going,
-            on_run_started=display.follow_run,
+            run_id=run_id,
         )
     _print_result(result, settings, time.monotonic() - started)
     _print_skipped(selection)
@@ -138,7 +139,7 @@ def export_selection(
 def _print_result(result: RunResult, settings: Settings, elapsed_s: float) -> None:
     out = build_console()
     _print_tables(result)
-    published = [table.entry for table in result.tables.values() if table.entry]
+    published = list(result.published.values())
     if published:
         rows = sum(entry.row_count for entry in published)
         size = sum(entry.byte_count for entry in published)
@@ -158,13 +159,13 @@ def _print_tables(result: RunResult) -> None:
     rows = [
         (
             table.name,
-            format_count(table.row_count),
-            format_bytes(table.byte_count),
-            format_seconds((table.duration_ms or 0) / 1000),
+            format_count(table.entry.row_count),
+            format_bytes(table.entry.byte_count),
+            format_seconds(table.entry.duration_ms / 1000),
             {True: "ok", False: "FAILED", None: "-"}[table.is_verified],
         )
         for table in result.tables.values()
-        if table.status == "written"
+        if table.entry
     ]
     if rows:
         print_columns(
@@ -192,21 +193,6 @@ def _print_faults(result: RunResult, *, has_published: bool) -> None:
     err.print("; ".join(said), soft_wrap=True)
     if failed and not has_published:
         err.print("HINT: --keep-going exports every table that can be read.", soft_wrap=True)
-
-
-def _tell_missing(settings: Settings, plan: ExportPlan, selection: Selection) -> bool:
-    """Whether an export of everything lacks a table all the same: one created while it began, say."""
-    metadata = read_metadata(open_storage(settings.places.output))
-    if metadata is None or len(selection.tables) < len(plan.tables):
-        return False
-    missing = assess_published(metadata, plan)
-    if missing.is_complete:
-        return False
-    build_console(to_stderr=True).print(
-        f"\nerror: {missing.describe_missing()}\nHINT: run again, so that the catalogue is read anew.",
-        soft_wrap=True,
-    )
-    return True
 
 
 def _print_left_out(settings: Settings) -> None:

@@ -37,10 +37,10 @@ class ProgressDisplay:
     It writes to a duplicate of stderr, since Dagster redirects the process's own one into the run's compute log.
     """
 
-    def __init__(self, log_path: Path, *, table_count: int) -> None:
+    def __init__(self, log_path: Path, run_id: str, *, table_count: int) -> None:
         self._log_path = log_path
         self._offset = log_path.stat().st_size if log_path.exists() else 0
-        self._run_id: str | None = None
+        self._run_id = run_id
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="progress", daemon=True)
         self._stderr = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8")
@@ -65,16 +65,10 @@ class ProgressDisplay:
         self._view.end()
         self._stderr.close()
 
-    def follow_run(self, run_id: str) -> None:
-        """Begin to show the run; to be called once its id is known."""
-        self._run_id = run_id
-
     def _follow(self) -> None:
         is_ended = False
         while not is_ended:
             is_ended = self._ended.wait(_POLL_S)
-            if self._run_id is None:
-                continue
             events, self._offset = follow_log(self._log_path, self._run_id, self._offset)
             for event in events:
                 self._view.show(event)

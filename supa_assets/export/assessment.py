@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from supa_assets.files.holes import FoundHole, describe_holes, list_holes
 from supa_assets.files.metadata import (
+    DriftEntry,
     ExportMetadata,
     NotExportedEntry,
     NotExportedReason,
@@ -15,6 +16,7 @@ from supa_assets.files.metadata import (
     TableEntry,
 )
 from supa_assets.files.publish import list_snapshots
+from supa_assets.naming import Relation
 from supa_assets.plan.export_plan import ExportPlan
 
 __all__ = ["Assessment", "MissingTable", "assess_export", "assess_published"]
@@ -84,12 +86,19 @@ class Assessment:
 
 
 def assess_export(
-    tables: Mapping[str, TableEntry], *, plan: ExportPlan, relations: Iterable[NotExportedEntry]
+    tables: Mapping[str, TableEntry],
+    *,
+    plan: ExportPlan,
+    relations: Iterable[NotExportedEntry],
+    drift: Iterable[DriftEntry] = (),
 ) -> Assessment:
     """Assess an export of these tables by the loaded plan, and by what was last found in the database."""
     exported = {entry.relation for entry in tables.values()}
-    reasons: dict[tuple[str, str], str] = {
-        table.relation: "it was not exported yet" for table in plan.tables
+    dropped = {change.relation for change in drift if change.change == "table dropped"}
+    reasons: dict[Relation, str] = {
+        table.relation: "it was not exported yet"
+        for table in plan.tables
+        if table.relation not in dropped
     }
     reasons |= {
         entry.relation: entry.reason for entry in relations if entry.reason in _SHOULD_BE_THERE
@@ -103,7 +112,9 @@ def assess_export(
 
 def assess_published(metadata: ExportMetadata, plan: ExportPlan) -> Assessment:
     """Assess what is published."""
-    return assess_export(metadata.tables, plan=plan, relations=metadata.not_exported)
+    return assess_export(
+        metadata.tables, plan=plan, relations=metadata.not_exported, drift=metadata.drift
+    )
 
 
 def _shorten(names: list[str]) -> str:

@@ -1,16 +1,17 @@
 """Before the first row: what the database holds, what of it this run exports, and for each other relation why not.
 
 Everything is asked in the run's own snapshot, in about ten queries however many tables there are. The tables are
-planned anew from it: what the loaded definitions say may be hours old, and what is exported is the database as it is.
+planned anew from it: what the loaded definitions say may be days old, and what is exported is the database as it is.
+A run of everything takes every table of the snapshot, whether the definitions know it or not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from pydantic import BaseModel, ConfigDict
 
 from supa_assets.export.absence import describe_absence, explain_absence
 from supa_assets.export.locks import explain_lock_failure
@@ -19,6 +20,7 @@ from supa_assets.export.refusals import (
     refuse_all,
     refuse_filtered,
     refuse_missing,
+    refuse_unlocked,
     refuse_unprivileged,
 )
 from supa_assets.export.survey import SurveyedRelation, survey
@@ -37,16 +39,17 @@ from supa_assets.settings import Settings
 if TYPE_CHECKING:
     from supa_assets.export.source import SnapshotHold
 
-__all__ = ["Preflight", "explain_plain_text", "preflight", "read_tables", "renew"]
+__all__ = ["Preflight", "explain_plain_text", "preflight", "read_tables"]
 
 
-class Preflight(BaseModel):
+@dataclass(frozen=True)
+class Preflight:
     """What a run will export, and all that it found that is worth telling."""
 
-    model_config = ConfigDict(frozen=True)
-
+    exports_everything: bool
+    """Whether every table that the snapshot has is meant, also those that the loaded definitions don't know."""
     tables: dict[str, PlannedTable]
-    """By asset name, the run's tables as the database has them now."""
+    """By asset name in import order, the run's tables as the database has them now."""
     refusals: dict[str, Refusal]
     """By asset name, those that can't be read."""
     relations: list[NotExportedEntry]
@@ -57,15 +60,18 @@ class Preflight(BaseModel):
     drift: list[DriftEntry]
     structure: StructureEntry
     """Of the run's tables, for the way back."""
+    unlocked: list[PlannedTable]
+    """Those that a run of everything means and that were made too late to be locked; each has a refusal."""
 
     @property
-    def missing(self) -> list[str]:
-        """`schema.table` of those that the settings select and the loaded definitions don't know."""
-        return [
-            str(entry.relation)
-            for entry in self.relations
-            if entry.reason == "created since the definitions were loaded"
-        ]
+    def added(self) -> list[Relation]:
+        """Tables that the loaded definitions don't know."""
+        return [change.relation for change in self.drift if change.change == "table added"]
+
+    @property
+    def dropped(self) -> list[Relation]:
+        """Tables of the loaded definitions that are no longer there."""
+        return [change.relation for change in self.drift if change.change == "table dropped"]
 
     def findings(self) -> Findings:
         """For metadata.json."""
@@ -80,28 +86,32 @@ class Preflight(BaseModel):
 
 
 def preflight(
-    hold: SnapshotHold, loaded: ExportPlan, settings: Settings, *, selected: Collection[str]
+    hold: SnapshotHold, loaded: ExportPlan, settings: Settings, *, selected: Collection[str] | None
 ) -> Preflight:
-    """Compare the loaded plan, of which the run exports `selected` (asset names), with the hold's snapshot."""
+    """Compare the loaded plan with the hold's snapshot.
+
+    The run exports `selected` (asset names of the loaded plan), or where that is None every table of the snapshot.
+    """
     try:
         return _Comparison(hold, loaded, settings, selected).result()
     except psycopg.Error as error:
         raise explain_query_error(error, hold.address) from None
 
 
-def read_tables(hold: SnapshotHold, settings: Settings) -> dict[Relation, PlannedTable]:
-    """The tables as the database has them in the hold's snapshot."""
+def read_tables(
+    hold: SnapshotHold, settings: Settings, loaded: ExportPlan
+) -> dict[Relation, PlannedTable]:
+    """The tables as the database has them in the hold's snapshot, in import order, under the names they are loaded by.
+
+    A table that was made since has a name that none of the loaded ones has, also where Dagster would call it otherwise
+    when it loads the definitions anew.
+    """
     try:
         catalog = read_catalog(hold.connection, settings.choice, address=hold.address)
     except psycopg.Error as error:
         raise explain_query_error(error, hold.address) from None
-    return {t.relation: t for t in plan_export(catalog, settings.choice).tables}
-
-
-def renew(loaded: PlannedTable, fresh: PlannedTable) -> PlannedTable:
-    """The table as the database has it, under the name and the place that the graph gives it."""
-    names = ("name", "file", "level", "depends_on")
-    return fresh.model_copy(update={name: getattr(loaded, name) for name in names})
+    names = {table.relation: table.name for table in loaded.tables}
+    return {t.relation: t for t in plan_export(catalog, settings.choice, names=names).tables}
 
 
 def explain_plain_text(connection: psycopg.Connection[Any], address: Address) -> Notice | None:
@@ -121,29 +131,28 @@ class _Comparison:
     """The loaded plan beside the database, relation by relation."""
 
     def __init__(
-        self, hold: SnapshotHold, loaded: ExportPlan, settings: Settings, selected: Collection[str]
+        self,
+        hold: SnapshotHold,
+        loaded: ExportPlan,
+        settings: Settings,
+        selected: Collection[str] | None,
     ) -> None:
         self._hold = hold
         self._settings = settings
-        self._selected = set(selected)
+        self._selected = selected
         self._loaded = {t.relation: t for t in loaded.tables}
-        self._fresh = read_tables(hold, settings)
+        self._current = read_tables(hold, settings, loaded)
         self._survey = survey(hold.connection)
 
     def result(self) -> Preflight:
-        wanted = {
-            relation: table
-            for relation, table in self._loaded.items()
-            if table.name in self._selected
-        }
-        refusals = self._refuse(wanted)
-        readable = {relation: wanted[relation] for relation in wanted if relation not in refusals}
+        wanted = self._wanted()
+        unlocked = self._find_unlocked()
+        refusals = self._refuse(wanted, {table.relation for table in unlocked})
+        readable = {key: table for key, table in wanted.items() if key not in refusals}
         return Preflight(
-            tables={
-                table.name: renew(table, self._fresh[relation])
-                for relation, table in readable.items()
-            },
-            refusals={wanted[relation].name: refusal for relation, refusal in refusals.items()},
+            exports_everything=self._selected is None,
+            tables={table.name: table for key, table in self._current.items() if key in readable},
+            refusals={wanted[key].name: refusal for key, refusal in refusals.items()},
             relations=[
                 self._describe(relation, refusals.get(key))
                 for key, relation in self._survey.relations.items()
@@ -159,34 +168,63 @@ class _Comparison:
             structure=read_structure(
                 self._hold.connection, {table.name: key for key, table in readable.items()}
             ),
+            unlocked=unlocked,
         )
 
-    def _refuse(self, wanted: Mapping[Relation, PlannedTable]) -> dict[Relation, Refusal]:
-        role = self._survey.role
+    def _wanted(self) -> Mapping[Relation, PlannedTable]:
+        """Tables that the run means: as they are now, but for one that is gone."""
+        if self._selected is None:
+            return self._current
+        return {
+            key: self._current.get(key, table)
+            for key, table in self._loaded.items()
+            if table.name in self._selected
+        }
+
+    def _find_unlocked(self) -> list[PlannedTable]:
+        if self._selected is not None:
+            return []
+        locked = {table.relation for table in self._hold.tables}
+        return [table for key, table in self._current.items() if key not in locked]
+
+    def _refuse(
+        self, wanted: Collection[Relation], unlocked: Collection[Relation]
+    ) -> dict[Relation, Refusal]:
         refusals = {}
         for key in wanted:
-            relation = self._survey.relations.get(key)
-            if relation is None or key not in self._fresh:
-                refusals[key] = refuse_missing(key, relation)
-            elif not (relation.has_usage and relation.has_select):
-                refusals[key] = refuse_unprivileged(relation, role)
-            elif relation.has_hidden_rows:
-                refusals[key] = refuse_filtered(relation, role)
+            if refusal := self._refuse_unreadable(key):
+                refusals[key] = refusal
+            elif key in unlocked:
+                refusals[key] = refuse_unlocked(key)
+        return refusals | self._refuse_locked([key for key in wanted if key not in refusals])
+
+    def _refuse_unreadable(self, key: Relation) -> Refusal | None:
+        relation = self._survey.relations.get(key)
+        if relation is None or key not in self._current:
+            return refuse_missing(key, relation)
+        if not (relation.has_usage and relation.has_select):
+            return refuse_unprivileged(relation, self._survey.role)
+        if relation.has_hidden_rows:
+            return refuse_filtered(relation, self._survey.role)
+        return None
+
+    def _refuse_locked(self, wanted: Collection[Relation]) -> dict[Relation, Refusal]:
+        """Those that another session holds."""
         locked = explain_lock_failure(
             self._hold.connection,
-            [key for key in self._hold.unlocked if key in wanted and key not in refusals],
+            [key for key in self._hold.unlocked if key in wanted],
             timeout_s=self._settings.running.lock_timeout_s,
             address=self._hold.address,
         )
-        for key, held in locked.items():
-            refusals[key] = Refusal(held.text, key, held.hint, reason="locked")
-        return refusals
+        return {
+            key: Refusal(held.text, key, held.hint, reason="locked") for key, held in locked.items()
+        }
 
     def _describe(self, relation: SurveyedRelation, refusal: Refusal | None) -> NotExportedEntry:
         key = relation.relation
         if refusal is not None and refusal.reason is not None:
             return describe_absence(relation, refusal.reason)
-        if key in self._fresh:
+        if key in self._current:
             known = key in self._loaded
             return describe_absence(
                 relation,
@@ -196,15 +234,15 @@ class _Comparison:
             )
         return explain_absence(relation, self._settings.choice)
 
-    def _find_drift(self, wanted: Mapping[Relation, PlannedTable]) -> Iterator[DriftEntry]:
-        """Of the run's tables; and tables that are new, whatever the run selects."""
-        for key in sorted(self._fresh.keys() - self._loaded.keys()):
+    def _find_drift(self, wanted: Collection[Relation]) -> Iterator[DriftEntry]:
+        """Tables that are new or gone, whatever the run selects; and what changed in those that it exports."""
+        for key in sorted(self._current.keys() - self._loaded.keys()):
             yield DriftEntry(schema_name=key[0], table=key[1], change="table added")
-        for key, table in wanted.items():
-            if key not in self._survey.relations:
+        for key, table in self._loaded.items():
+            if key not in self._current:
                 yield DriftEntry(schema_name=key[0], table=key[1], change="table dropped")
-            elif key in self._fresh:
-                yield from _compare(table, self._fresh[key])
+            elif key in wanted:
+                yield from _compare(table, self._current[key])
 
 
 def _compare(loaded: PlannedTable, fresh: PlannedTable) -> Iterator[DriftEntry]:

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from supa_assets.errors import PermissionDenied, SchemaChanged, SourceError, SupaAssetsError
+from supa_assets.errors import PermissionDenied, SchemaChanged, SourceUnavailable, SupaAssetsError
 from supa_assets.export.survey import SurveyedRelation
 from supa_assets.files.metadata import NotExportedReason
 from supa_assets.naming import Relation
 from supa_assets.notice import Notice
 from supa_assets.server.grants import Grant, grant_select, grant_usage, merge_grants, quote_name
 
-__all__ = ["Refusal", "refuse_all", "refuse_filtered", "refuse_missing", "refuse_unprivileged"]
+__all__ = [
+    "Refusal",
+    "refuse_all",
+    "refuse_filtered",
+    "refuse_missing",
+    "refuse_unlocked",
+    "refuse_unprivileged",
+]
 
 _MOST_NAMED = 20
 
@@ -26,7 +33,7 @@ class Refusal(Notice):
     grants: tuple[Grant, ...] = ()
 
     def error(self) -> SupaAssetsError:
-        """The error of this table's own step."""
+        """The refusal of this table alone, as it is raised."""
         return self.as_error(_ERRORS[self.reason])
 
 
@@ -34,7 +41,8 @@ _ERRORS: Mapping[NotExportedReason | None, type[SupaAssetsError]] = {
     None: SchemaChanged,
     "no privilege": PermissionDenied,
     "row-level security": PermissionDenied,
-    "locked": SourceError,
+    "locked": SourceUnavailable,
+    "created since the definitions were loaded": SchemaChanged,
 }
 
 
@@ -63,6 +71,16 @@ def refuse_missing(relation: Relation, found: SurveyedRelation | None) -> Refusa
         relation,
         "it was dropped or altered since the definitions were loaded; run again (in the UI: reload definitions).",
         reason=None,
+    )
+
+
+def refuse_unlocked(relation: Relation) -> Refusal:
+    """What was made after the locks were taken, so that nothing keeps it from being altered while it is read."""
+    return Refusal(
+        f'"{relation}" was created while the export began',
+        relation,
+        "run again; where tables are made all the time, leave them out (setting exclude).",
+        reason="created since the definitions were loaded",
     )
 
 

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.pq import TransactionStatus
 
-from supa_assets.errors import SourceError, SupaAssetsError
+from supa_assets.errors import SourceError, SourceUnavailable, SupaAssetsError
 from supa_assets.export.locks import lock_tables
 from supa_assets.files.metadata import ServerEntry, SnapshotEntry, SourceEntry
 from supa_assets.naming import Relation
@@ -68,6 +68,8 @@ class SnapshotHold(_InSnapshot):
         unlocked: Mapping[Relation, psycopg.Error],
     ) -> None:
         super().__init__(connection, snapshot, address)
+        self.tables = tables
+        """Those that were to be locked before the snapshot was taken."""
         self.locked = [t for t in tables if t.relation not in unlocked]
         self.unlocked = unlocked
         """Tables that should have been locked and could not be, with the server's reason."""
@@ -81,7 +83,7 @@ class SnapshotHold(_InSnapshot):
             self.connection.execute("SELECT 1")
         except psycopg.Error as error:
             said = self.address.redact(" ".join(str(error).split()))
-            raise SourceError(
+            raise SourceUnavailable(
                 f"the connection that holds the run's snapshot was lost: {said}",
                 hint="run again; nothing of this run was published, since its tables would not be of one instant.",
             ) from None

@@ -292,12 +292,12 @@ class ExportMetadata(Entry):
     tables: dict[str, TableEntry] = {}
     """By asset name."""
     not_exported: list[NotExportedEntry] = []
-    """Relations of the database that are not in `tables`, as the latest run of an executor that looks found them."""
+    """Relations of the database that are not in `tables`, as the latest run found them."""
     not_included: NotIncludedEntry | None = None
     drift: list[DriftEntry] = []
     """What the latest run found changed since its definitions were loaded."""
     structure: StructureEntry | None = None
-    """What a way back needs besides rows; absent where no run of an executor that looks wrote it."""
+    """What a way back needs besides rows; absent where an older version wrote the export."""
 
     @field_validator("tables", mode="before")
     @classmethod

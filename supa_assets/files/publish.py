@@ -26,6 +26,7 @@ from supa_assets.files.metadata import (
 from supa_assets.files.staged_entries import read_staged_entries
 from supa_assets.files.storage import Files, Publication, Staging, Storage
 from supa_assets.files.structure import StructureEntry, merge_structures
+from supa_assets.naming import Relation
 
 __all__ = [
     "Findings",
@@ -92,19 +93,18 @@ def publish_run(
     source: SourceEntry,
     server: ServerEntry,
     session: Mapping[str, str],
-    replaces_all: bool,
+    kept: Collection[Relation] | None,
     tables: Collection[str] | None = None,
     findings: Findings | None = None,
 ) -> ExportMetadata:
     """Publish what the run staged, or of it only `tables`; gives the new metadata.json.
 
-    With `replaces_all`, what the run did not stage leaves the export: entries, and the files that the old metadata.json
-    names. Otherwise the other tables' entries and files stay as they are, also where a file was lost: `verify` goes on
-    to tell. Without `findings` what an earlier run found stays. Raises ExportFault or OutputError, with nothing
-    published.
+    Of the tables that the run did not stage, those in `kept` stay as they are, entry and file, also where a file was
+    lost: `verify` goes on to tell. The others leave the export; with None all stay. Without `findings` what an earlier
+    run found stays. Raises ExportFault or OutputError, with nothing published.
     """
     entries = _read_whole_entries(staging, tables)
-    if not entries and not replaces_all:
+    if not entries and kept is None:
         raise ExportFault(
             f'run "{staging.run_id}" staged no table',
             hint="see the run's errors; nothing was published.",
@@ -118,12 +118,10 @@ def publish_run(
 
     def merge(data: bytes | None) -> Publication:
         published = None if data is None else _parse(data, staging)
-        kept: Mapping[str, TableEntry] = {}
+        tables = dict(entries)
         if published is not None:
             _refuse_other_database(published.source_database, source, staging)
-        if published is not None and not replaces_all:
-            kept = without_replaced(published.tables, entries)
-        tables = {**kept, **entries}
+            tables |= _list_kept(published.tables, entries, kept)
         metadata = _compose(published, tables, source, server, session, findings)
         merged.append(metadata)
         return Publication(
@@ -134,6 +132,15 @@ def publish_run(
 
     staging.publish(merge)
     return merged[-1]
+
+
+def _list_kept(
+    published: Mapping[str, TableEntry],
+    new: Mapping[str, TableEntry],
+    kept: Collection[Relation] | None,
+) -> dict[str, TableEntry]:
+    others = without_replaced(published, new)
+    return {n: e for n, e in others.items() if kept is None or e.relation in kept}
 
 
 def _parse(data: bytes, files: Files) -> ExportMetadata:

@@ -1,1 +1,1 @@
-"""The room that knows Dagster: assets, checks, jobs and an executor over `supa_assets.export`. It holds no SQL."""
+"""The room that knows Dagster: an export as one step with its assets and checks, and jobs. It holds no SQL."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from supa_assets.errors import SupaAssetsError
+from supa_assets.errors import SourceUnavailable, SupaAssetsError, TablesFailed
 
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
@@ -35,7 +35,7 @@ def failures(tell: Callable[[str], None] = lambda _: None) -> Iterator[None]:
 
 
 def as_failure(error: SupaAssetsError) -> dg.Failure:
-    """The error as Dagster shows it; `allow_retries` stays on, so a RetryPolicy counts for it."""
+    """The error as Dagster shows it. It allows a retry only if time alone may mend it."""
     fields = {name: getattr(error, name) for name in _FIELDS}
     metadata: dict[str, dg.RawMetadataValue] = {
         name: str(value) for name, value in fields.items() if value is not None
@@ -43,8 +43,16 @@ def as_failure(error: SupaAssetsError) -> dg.Failure:
     if error.hint:
         metadata["hint"] = error.hint
     return dg.Failure(
-        description=error.message, metadata={"error": type(error).__name__, **metadata}
+        description=error.message,
+        metadata={"error": type(error).__name__, **metadata},
+        allow_retries=_may_pass(error),
     )
+
+
+def _may_pass(error: SupaAssetsError) -> bool:
+    if isinstance(error, TablesFailed):
+        return all(isinstance(failure, SourceUnavailable) for failure in error.failures.values())
+    return isinstance(error, SourceUnavailable)
 
 
 def explain_step_failure(event: dg.DagsterEvent) -> str:

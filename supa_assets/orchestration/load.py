@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 import click
+import dagster as dg
 
 # The only way to give step processes what the code location read. Dagster documents it for definitions that are built
 # from state, but leaves it out of its top level.
@@ -18,14 +19,33 @@ from dagster._core.definitions.definitions_load_context import (
 
 from supa_assets.errors import SupaAssetsError
 from supa_assets.export.known_plan import KnownPlan, read_or_recall_plan
+from supa_assets.orchestration.build import build_definitions
 from supa_assets.plan.export_plan import ExportPlan
-from supa_assets.settings import Settings
+from supa_assets.settings import Settings, load_settings
 
-__all__ = ["carried_plan", "carry_plan", "load_plan", "one_line_errors"]
+__all__ = ["carried_plan", "carry_plan", "load_definitions", "load_plan", "one_line_errors"]
 
 PLAN_KEY = "supa_assets/plan"
 
 _log = logging.getLogger("supa_assets")
+
+
+def load_definitions(*, executor: dg.ExecutorDefinition | None = None) -> dg.Definitions:
+    """The definitions of a code location, or of a project that merges them with its own.
+
+    Raises click's exception, which Dagster's command lines print as one line with a hint.
+    """
+    with one_line_errors():
+        settings = load_settings()
+        return _build_once(load_plan(settings).model_dump_json(), settings, executor)
+
+
+@lru_cache(maxsize=2)
+def _build_once(
+    plan_json: str, settings: Settings, executor: dg.ExecutorDefinition | None
+) -> dg.Definitions:
+    """Dagster's command line asks for the definitions three times in one process."""
+    return build_definitions(ExportPlan.model_validate_json(plan_json), settings, executor=executor)
 
 
 def load_plan(settings: Settings) -> ExportPlan:
@@ -52,7 +72,7 @@ def carry_plan(key: str, plan: ExportPlan) -> None:
 
 @lru_cache(maxsize=1)
 def _read_once(settings: Settings) -> KnownPlan:
-    """Dagster's command line asks for the definitions three times in one process."""
+    """As often as the definitions are asked for."""
     known = read_or_recall_plan(settings)
     if known.is_recalled:
         _log.warning(

@@ -6,7 +6,7 @@ is stored and shown.
 """
 
 # No `from __future__ import annotations` here: Dagster compares a context's annotation with the class itself.
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
@@ -15,11 +15,10 @@ from supa_assets.errors import SettingsError
 from supa_assets.files.open import open_storage
 from supa_assets.files.publish import require_metadata
 from supa_assets.orchestration.failures import failures
-from supa_assets.restore.export_files import select_entries
-from supa_assets.restore.progress import ProgressLines
-from supa_assets.restore.restore import RestoreResult, restore_export
-from supa_assets.restore.target import find_target
 from supa_assets.settings import TARGET_URL_VARIABLE, Settings
+
+if TYPE_CHECKING:
+    from supa_assets.restore.restore import RestoreResult
 
 __all__ = ["RESTORE_EXPORT", "RESTORE_STEP", "RestoreConfig", "build_restore_job"]
 
@@ -54,7 +53,7 @@ class RestoreConfig(dg.Config):
 
 
 def build_restore_job(settings: Settings) -> dg.JobDefinition:
-    """The job. It names its executor: the one of exports would fork a process for the step in mode multiprocess."""
+    """The job. It names its executor: under Dagster's default its one step would wait for a process of its own."""
 
     @dg.op(
         name=RESTORE_STEP,
@@ -82,7 +81,15 @@ def build_restore_job(settings: Settings) -> dg.JobDefinition:
     return restore_job
 
 
-def _restore(config: RestoreConfig, settings: Settings, log: dg.DagsterLogManager) -> RestoreResult:
+def _restore(
+    config: RestoreConfig, settings: Settings, log: dg.DagsterLogManager
+) -> "RestoreResult":
+    # Definitions are loaded for every export, which needs none of these.
+    from supa_assets.restore.export_files import select_entries  # noqa: PLC0415
+    from supa_assets.restore.progress import ProgressLines  # noqa: PLC0415
+    from supa_assets.restore.restore import restore_export  # noqa: PLC0415
+    from supa_assets.restore.target import find_target  # noqa: PLC0415
+
     if config.into_source and not config.confirm_into_source:
         raise SettingsError(
             "into_source writes into the database that the export came from",
@@ -102,7 +109,7 @@ def _restore(config: RestoreConfig, settings: Settings, log: dg.DagsterLogManage
     )
 
 
-def _describe(result: RestoreResult) -> str:
+def _describe(result: "RestoreResult") -> str:
     verb = "would restore" if result.is_dry_run else "restored"
     return f"{verb} {len(result.tables)} tables, {result.row_count:,} rows to {result.describe_target()}"
 
@@ -117,7 +124,7 @@ _TABLE_SCHEMA = dg.TableSchema(
 )
 
 
-def _as_metadata(result: RestoreResult) -> dict[str, Any]:
+def _as_metadata(result: "RestoreResult") -> dict[str, Any]:
     """What the UI shows of the step's output."""
     records = [
         dg.TableRecord(

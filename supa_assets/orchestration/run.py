@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 
@@ -17,46 +15,21 @@ import dagster as dg
 # does both.
 from dagster._cli.utils import get_possibly_temporary_instance_for_cli
 
-# The reason a run failed is in a public event, but its type has no public name.
-from dagster._core.events import RunFailureReason
-
-from supa_assets.errors import SettingsError
-from supa_assets.export.known_plan import read_or_recall_plan
+from supa_assets.errors import SettingsError, SupaAssetsError
+from supa_assets.export.outcome import TableOutcome
+from supa_assets.export.run import ExportRun
 from supa_assets.files.metadata import TableEntry
 from supa_assets.files.open import open_storage
 from supa_assets.files.publish import read_metadata
-from supa_assets.naming import CHECK_SUFFIX
 from supa_assets.orchestration.build import build_definitions
-from supa_assets.orchestration.executor import observing_events
 from supa_assets.orchestration.export_metadata import EXPORT_ASSET
 from supa_assets.orchestration.failures import explain_error, explain_step_failure, was_interrupted
 from supa_assets.orchestration.jobs import EXPORT_ALL
-from supa_assets.orchestration.load import carried_plan, carry_plan
+from supa_assets.orchestration.step import EXPORT_STEP
 from supa_assets.plan.export_plan import ExportPlan
-from supa_assets.settings import DATABASE_URL_VARIABLE, Settings, load_settings
+from supa_assets.settings import DATABASE_URL_VARIABLE, Settings
 
-if TYPE_CHECKING:
-    from dagster._core.definitions.reconstruct import ReconstructableJob
-
-__all__ = ["RunResult", "TableResult", "open_instance", "reconstructable_export", "run_export"]
-
-
-@dataclass(frozen=True)
-class TableResult:
-    """What became of one table of a run."""
-
-    name: str
-    status: Literal["written", "failed", "skipped"]
-    """Skipped: not begun, since a table before it failed or the run was stopped."""
-    is_verified: bool | None = None
-    """What its check said; None where it didn't come to that."""
-    row_count: int | None = None
-    byte_count: int | None = None
-    duration_ms: int | None = None
-    entry: TableEntry | None = None
-    """As published; None for a table that this run did not publish."""
-    error: str | None = None
-    """Of a failed one: the message, and `HINT:` on a line of its own."""
+__all__ = ["RunResult", "open_instance", "run_export"]
 
 
 @dataclass(frozen=True)
@@ -66,8 +39,10 @@ class RunResult:
     run_id: str
     is_success: bool
     is_interrupted: bool
-    tables: dict[str, TableResult]
-    """Every selected table, in import order."""
+    tables: Mapping[str, TableOutcome]
+    """What became of each table; none where it didn't come to a snapshot."""
+    published: Mapping[str, TableEntry]
+    """What lies in the folder now and is of this run, by asset name."""
     error: str | None
     """What failed the run besides its tables: the snapshot was lost, the files could not be published."""
 
@@ -87,14 +62,14 @@ def run_export(
     instance: dg.DagsterInstance,
     select: Sequence[str] | None = None,
     keep_going: bool = False,
-    on_run_started: Callable[[str], None] | None = None,
+    run_id: str | None = None,
 ) -> RunResult:
-    """Export the tables of `plan`, or of it `select` (asset names), and tell what became of each.
+    """Export everything, or of `plan` the tables `select` (asset names), and tell what became of each.
 
-    By default the first failed table or check stops the run and nothing is published. With `keep_going` every table is
-    tried, whatever happened to those it references, and those that are whole are published. `on_run_started` is told
-    the run's id, under which export.log can be followed. SIGINT and SIGTERM end the run early; they are told in the
-    result, not raised. To be called on the main thread, since only there Dagster hears signals.
+    By default the first failed table stops the run and nothing is published. With `keep_going` every table is tried,
+    and those that are whole are published. Nothing is tried again, and no pool is waited for: who called it sees what
+    becomes of it. export.log has the run's lines under `run_id`. SIGINT and SIGTERM end the run early; they are told in
+    the result, not raised. To be called on the main thread, since only there Dagster hears signals.
     """
     selected = [table.name for table in plan.tables if select is None or table.name in select]
     if not selected:
@@ -102,69 +77,38 @@ def run_export(
             "there is no table to export",
             hint="see `supa-assets tables`, and the settings schemas and auth.",
         )
-    with _url_in_environment(settings), _telling_run_id(on_run_started):
-        result = dg.execute_job(
-            reconstructable_export(settings, plan, has_dependencies=not keep_going),
+    begun: list[ExportRun] = []
+    job = _build_job(settings, plan, begun.append)
+    with _url_in_environment(settings):
+        result = job.execute_in_process(
             instance=instance,
             asset_selection=[dg.AssetKey(name) for name in [*selected, EXPORT_ASSET]],
             run_config={
-                "execution": {"config": {"on_failure": "continue" if keep_going else "stop"}},
-                "loggers": {"console": {}},  # the silent one; unnamed, Dagster's own would speak
+                "ops": {EXPORT_STEP: {"config": {"keep_going": keep_going}}},
+                "loggers": {"silent": {}},  # unnamed, Dagster's own would speak
             },
+            raise_on_error=False,
+            run_id=run_id or str(uuid.uuid4()),
         )
-        return _read_result(result, selected, settings)
+    return _read_result(result, begun[-1] if begun else None, settings)
 
 
-def reconstructable_export(
-    settings: Settings, plan: ExportPlan, *, has_dependencies: bool
-) -> ReconstructableJob:
-    """The job `export_all`, in a form that the processes of its run can build again from what they are told."""
-    plan_json = plan.model_dump_json()
-    fingerprint = hashlib.sha256(plan_json.encode()).hexdigest()[:16]
-    _plans[fingerprint] = plan
-    return dg.build_reconstructable_job(
-        __name__,
-        reconstruct_job.__name__,
-        reconstructable_kwargs={
-            "fingerprint": fingerprint,
-            "overrides": _overrides(settings),
-            "has_dependencies": has_dependencies,
-        },
-    )
-
-
-def reconstruct_job(
-    *, fingerprint: str, overrides: Mapping[str, Any], has_dependencies: bool
+def _build_job(
+    settings: Settings, plan: ExportPlan, on_begin: Callable[[ExportRun], None]
 ) -> dg.JobDefinition:
-    """What `reconstructable_export` calls in each process of the run."""
-    settings = load_settings(**overrides)
-    key = f"supa_assets/plan/{fingerprint}"
-    plan = _plans.get(fingerprint) or carried_plan(key) or read_or_recall_plan(settings).plan
-    carry_plan(key, plan)
-    return _build_job(settings, plan.model_dump_json(), has_dependencies)
+    """`export_all`, with settings as they were given by whatever way, without retries, and in no pool.
 
-
-_plans: dict[str, ExportPlan] = {}
-"""Plans of this process's runs, since Dagster reconstructs a job also in the process that begins the run."""
-
-
-@lru_cache(maxsize=1)
-def _build_job(settings: Settings, plan_json: str, has_dependencies: bool) -> dg.JobDefinition:
-    """Dagster asks for the job several times in a process."""
-    definitions = build_definitions(
-        ExportPlan.model_validate_json(plan_json),
-        settings,
-        has_dependencies=has_dependencies,
-        overrides=_overrides(settings),
-        loggers={"console": _silent_logger},
-    )
-    return definitions.resolve_job_def(EXPORT_ALL)
-
-
-def _overrides(settings: Settings) -> dict[str, Any]:
-    """What was set, by whatever way, for processes that know nothing of this one's command line."""
+    Where a pool is full, Dagster lets a run in one process wait unseen: it keeps a CPU busy, and hears no Ctrl-C.
+    """
     given = settings.values(only_given=True, as_json=True)
-    return {name: value for name, value in given.items() if name != "database_url"}
+    definitions = build_definitions(
+        plan,
+        settings.changed(retries=0, pool=""),
+        overrides={name: value for name, value in given.items() if name != "database_url"},
+        on_begin=on_begin,
+    )
+    silent = dg.Definitions(loggers={"silent": _silent_logger})
+    return dg.Definitions.merge(definitions, silent).resolve_job_def(EXPORT_ALL)
 
 
 def _create_silent_logger(_: dg.InitLoggerContext) -> logging.Logger:
@@ -191,93 +135,49 @@ def _url_in_environment(settings: Settings) -> Iterator[None]:
             os.environ[DATABASE_URL_VARIABLE] = before
 
 
-@contextmanager
-def _telling_run_id(on_run_started: Callable[[str], None] | None) -> Iterator[None]:
-    told: set[str] = set()
-
-    def observe(run_id: str, _: dg.DagsterEvent) -> None:
-        if on_run_started and run_id not in told:
-            told.add(run_id)
-            on_run_started(run_id)
-
-    with observing_events(observe):
-        yield
-
-
 # Result
 
 
 def _read_result(
-    result: dg.JobExecutionResult, selected: Sequence[str], settings: Settings
+    result: dg.ExecuteInProcessResult, run: ExportRun | None, settings: Settings
 ) -> RunResult:
-    told = _ToldByEvents(result)
-    reason = told.run_failure_reason
-    may_have_published = reason in (None, RunFailureReason.STEP_FAILURE)
-    entries = _published_entries(settings, result.run_id) if may_have_published else {}
+    """What was published is read from the folder, however the run ended."""
     return RunResult(
         run_id=result.run_id,
         is_success=result.success,
-        is_interrupted=reason is RunFailureReason.UNEXPECTED_TERMINATION
-        or result.dagster_run.status is dg.DagsterRunStatus.CANCELED,
-        tables={name: told.table(name, entries.get(name)) for name in selected},
-        error=told.run_error if reason is RunFailureReason.RUN_EXCEPTION else None,
+        is_interrupted=_was_interrupted(result),
+        tables=dict(run.outcomes) if run else {},
+        published=_published_entries(result, settings),
+        error=_explain_failure(result, run),
     )
 
 
-def _published_entries(settings: Settings, run_id: str) -> dict[str, TableEntry]:
-    published = read_metadata(open_storage(settings.places.output))
+def _published_entries(
+    result: dg.ExecuteInProcessResult, settings: Settings
+) -> dict[str, TableEntry]:
+    try:
+        published = read_metadata(open_storage(settings.places.output))
+    except SupaAssetsError:
+        if result.success:
+            raise
+        return {}  # the run could not read it, either, and says why
     tables = published.tables if published else {}
-    return {name: entry for name, entry in tables.items() if entry.run_id == run_id}
+    return {name: entry for name, entry in tables.items() if entry.run_id == result.run_id}
 
 
-class _ToldByEvents:
-    """What a run's events say of its tables, and of itself."""
+def _explain_failure(result: dg.ExecuteInProcessResult, run: ExportRun | None) -> str | None:
+    """What failed the run besides its tables."""
+    of_tables = str(run.explain_failures(None)) if run else None
+    for event in result.get_step_failure_events():
+        said = explain_step_failure(event)
+        return None if said == of_tables or was_interrupted(event) else said
+    for event in result.all_events:
+        if event.is_job_failure:
+            return explain_error(event.job_failure_data.error)
+    return None
 
-    def __init__(self, result: dg.JobExecutionResult) -> None:
-        self._materializations = {
-            event.asset_key.path[-1]: event.materialization
-            for event in result.get_asset_materialization_events()
-            if event.asset_key
-        }
-        self._evaluations = {
-            evaluation.asset_key.path[-1]: evaluation
-            for evaluation in result.get_asset_check_evaluations()
-        }
-        self._step_errors = {
-            event.step_key: explain_step_failure(event)
-            for event in result.get_step_failure_events()
-            if not was_interrupted(event)
-        }
-        failures = [event for event in result.all_events if event.is_job_failure]
-        data = failures[-1].job_failure_data if failures else None
-        self.run_failure_reason = data.failure_reason if data else None
-        self.run_error = explain_error(data.error) if data else None
 
-    def table(self, name: str, entry: TableEntry | None) -> TableResult:
-        evaluation = self._evaluations.get(name)
-        error = self._error(name, evaluation)
-        materialization = self._materializations.get(name)
-        values: dict[str, Any] = (
-            {key: value.value for key, value in materialization.metadata.items()}
-            if materialization
-            else {}
-        )
-        status: Literal["written", "failed", "skipped"] = (
-            "written" if materialization else "skipped"
-        )
-        return TableResult(
-            name=name,
-            status="failed" if error else status,
-            is_verified=evaluation.passed if evaluation else None,
-            row_count=values.get("dagster/row_count"),
-            byte_count=values.get("dagster/size_bytes"),
-            duration_ms=round(values["duration_s"] * 1000) if values else None,
-            entry=entry,
-            error=error,
-        )
-
-    def _error(self, name: str, evaluation: dg.AssetCheckEvaluation | None) -> str | None:
-        if evaluation and not evaluation.passed:
-            return f"{evaluation.description}\nHINT: export the table again; if it differs again, look at the disk."
-        check_step = f"{name}_{CHECK_SUFFIX}"
-        return self._step_errors.get(name) or self._step_errors.get(check_step)
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    return result.dagster_run.status is dg.DagsterRunStatus.CANCELED or any(
+        was_interrupted(event) for event in result.get_step_failure_events()
+    )

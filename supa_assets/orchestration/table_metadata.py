@@ -24,8 +24,8 @@ def definition_metadata(table: PlannedTable, *, uri: str) -> dict[str, Any]:
     }
 
 
-def materialization_metadata(entry: TableEntry, *, uri: str) -> dict[str, Any]:
-    """Of one export of the table, as metadata.json says."""
+def materialization_metadata(entry: TableEntry, *, uri: str, drift: str = "") -> dict[str, Any]:
+    """Of one export of the table, as metadata.json says; `drift` where its definition had changed."""
     duration_s = max(entry.duration_ms, 1) / 1000
     return {
         "dagster/row_count": entry.row_count,
@@ -40,6 +40,7 @@ def materialization_metadata(entry: TableEntry, *, uri: str) -> dict[str, Any]:
         **({"strategy": entry.strategy} if entry.strategy else {}),
         "snapshot_id": entry.snapshot.id,
         "snapshot_time": entry.snapshot.time,
+        **({"drift": drift} if drift else {}),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict
 
@@ -83,10 +84,15 @@ class ExportPlan(_Frozen):
         return {table.name: table for table in self.tables}[name]
 
 
-def plan_export(catalog: Catalog, choice: Choice) -> ExportPlan:
-    """Turn the catalogue into a plan; the same catalogue and choice give the same plan."""
+def plan_export(
+    catalog: Catalog, choice: Choice, *, names: Mapping[Relation, str] = MappingProxyType({})
+) -> ExportPlan:
+    """Turn the catalogue into a plan; the same catalogue and choice give the same plan.
+
+    Tables that have a name already, in `names`, keep it.
+    """
     # Tables that a pattern excludes have names, too: another's must not change with it.
-    names = assign_asset_names(table.relation for table in catalog.tables)
+    names = assign_asset_names((table.relation for table in catalog.tables), given=names)
     tables = {
         names[table.relation]: table
         for table in catalog.tables

@@ -65,6 +65,17 @@ def test_a_terminal_gets_bars_while_tables_are_written(project: Project, tmp_pat
     assert "exported 4 tables" in shown
 
 
+def test_what_is_shown_of_a_run_is_not_kept_in_its_history(
+    project: Project, tmp_path: Path
+) -> None:
+    done = export(project)
+
+    assert "[4/4] profiles: 50 rows" in done.stderr
+    kept = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert any(path.suffix == ".db" for path in kept)
+    assert [path for path in kept if b"[4/4] profiles" in path.read_bytes()] == []
+
+
 def test_export_log_has_a_line_whenever_another_thousand_rows_are_written(project: Project) -> None:
     export(project, SUPA_ASSETS_CHUNK_BYTES="65536")
 
@@ -169,6 +180,24 @@ def test_the_first_failed_table_stops_the_run_and_the_earlier_export_stays(
     assert "GRANT SELECT" in done.stderr
     assert "an earlier export is as it was" in done.stderr
     assert project.files() == before
+
+
+def test_a_table_that_fails_while_it_is_read_is_named_with_those_that_were_not_begun(
+    project: Project,
+) -> None:
+    project.execute(
+        "ALTER TABLE event_logs ADD broken int GENERATED ALWAYS AS (1 / (id - 5)) VIRTUAL"
+    )
+    done = export(project)
+
+    assert done.returncode == 1
+    assert 'error: table "event_logs": reading "public.event_logs" failed' in done.stderr
+    assert (
+        "1 table failed; 2 tables not begun; nothing was published: an earlier export is as it was"
+    ) in done.stderr
+    assert "--keep-going exports every table that can be read" in done.stderr
+    assert "exported" not in done.stdout
+    assert project.entries() == {}
 
 
 def test_keep_going_exports_every_table_that_can_be_read(project: Project) -> None:

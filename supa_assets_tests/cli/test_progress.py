@@ -18,14 +18,16 @@ def test_a_pipe_gets_a_line_for_each_table_of_the_run_and_of_no_other(
     with ExportLog(path, "earlier") as log:
         log.table_started("old", estimated_rows=None)
         log.table_written("old", 1, 10)
-    with ProgressDisplay(path, table_count=2) as display:
-        display.follow_run("this")
-        with ExportLog(path, "this") as log, ExportLog(path, "another") as other:
-            log.table_started("orders", estimated_rows=None)
-            log.table_written("orders", 15_000, 2_000_000)
-            other.table_started("foreign", estimated_rows=None)
-            other.table_written("foreign", 1, 10)
-            log.table_failed("items", SourceError("gone"))
+    with (
+        ProgressDisplay(path, "this", table_count=2),
+        ExportLog(path, "this") as log,
+        ExportLog(path, "another") as other,
+    ):
+        log.table_started("orders", estimated_rows=None)
+        log.table_written("orders", 15_000, 2_000_000)
+        other.table_started("foreign", estimated_rows=None)
+        other.table_written("foreign", 1, 10)
+        log.table_failed("items", SourceError("gone"))
 
     assert capfd.readouterr().err.splitlines() == [
         "[1/2] orders: 15,000 rows, 2.0 MB",
@@ -38,10 +40,9 @@ def test_a_written_table_whose_check_fails_is_counted_once(
 ) -> None:
     path = tmp_path / LOG_FILE
     with (
-        ProgressDisplay(path, table_count=2) as display,
+        ProgressDisplay(path, "run", table_count=2),
         ExportLog(path, "run") as log,
     ):
-        display.follow_run("run")
         log.table_started("orders", estimated_rows=None)
         log.table_written("orders", 1, 10)
         log.table_failed("orders", SourceError("its file was changed"))

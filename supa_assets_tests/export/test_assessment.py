@@ -10,9 +10,12 @@ from supa_assets.export.assessment import (
     assess_export,
     assess_published,
 )
-from supa_assets.files.metadata import ExportMetadata, NotExportedEntry
+from supa_assets.export.run import begin_export
+from supa_assets.files.metadata import DriftEntry, ExportMetadata, NotExportedEntry
+from supa_assets.plan.export_plan import ExportPlan
 from supa_assets_tests.support.copies import export_into
 from supa_assets_tests.support.databases import Database
+from supa_assets_tests.support.exports import new_folder
 
 SCHEMA = "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY, doc jsonb)"
 
@@ -47,6 +50,56 @@ def test_a_table_that_should_be_there_is_missing_with_its_reason(
 
     assert unexplained.missing == [MissingTable("public.a", "it was not exported yet")]
     assert explained.describe_missing() == '"public.a" is missing: locked'
+
+
+def test_a_table_that_was_dropped_is_not_missing(database: Database, tmp_path: Path) -> None:
+    database.execute(SCHEMA)
+    metadata = without(export_into(database, tmp_path), "a")
+    plan = database.plan()
+    dropped = DriftEntry(schema_name="public", table="a", change="table dropped")
+    changed = dropped.model_copy(update={"change": "column added", "column": "note"})
+
+    def missing(*drift: DriftEntry) -> list[str]:
+        found = assess_export(metadata.tables, plan=plan, relations=[], drift=drift)
+        return [table.relation for table in found.missing]
+
+    assert missing(dropped) == []
+    assert missing(changed) == ["public.a"]
+    assert missing() == ["public.a"]
+
+
+def export_by(plan: ExportPlan, database: Database, folder: Path, *names: str) -> ExportMetadata:
+    """By a plan that may be old; of everything, where no names are given."""
+    storage = new_folder(folder)
+    with begin_export(database.source(), storage, plan, selected=names or None) as run:
+        return run.export()
+
+
+def test_a_run_of_everything_is_complete_whatever_came_and_went_since(
+    database: Database, tmp_path: Path
+) -> None:
+    database.execute(SCHEMA)
+    plan = database.plan()
+    database.execute("DROP TABLE a", "CREATE TABLE c (id int)", "ALTER TABLE b RENAME TO d")
+
+    metadata = export_by(plan, database, tmp_path)
+
+    assert sorted(metadata.tables) == ["c", "d"]
+    assert assess_published(metadata, plan).missing == []
+    assert assess_published(metadata, database.plan()).missing == []
+
+
+def test_a_run_of_some_tables_leaves_what_came_since_missing(
+    database: Database, tmp_path: Path
+) -> None:
+    database.execute(SCHEMA)
+    plan = database.plan()
+    export_by(plan, database, tmp_path)
+    database.execute("CREATE TABLE c (id int)")
+
+    found = assess_published(export_by(plan, database, tmp_path, "a"), plan)
+
+    assert found.missing == [MissingTable("public.c", "created since the definitions were loaded")]
 
 
 def test_two_snapshots_are_named_with_their_tables(database: Database, tmp_path: Path) -> None:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import pytest
 
-from supa_assets.errors import PermissionDenied, SupaAssetsError
-from supa_assets.export.preflight import (
-    Preflight,
-    explain_plain_text,
-    preflight,
-    read_tables,
-    renew,
-)
-from supa_assets.export.refusals import Refusal
-from supa_assets.plan.export_plan import ExportPlan
+from supa_assets.errors import PermissionDenied, SchemaChanged, SupaAssetsError
+from supa_assets.export.preflight import Preflight, explain_plain_text, preflight, read_tables
+from supa_assets.naming import Relation
+from supa_assets.plan.export_plan import ExportPlan, PlannedTable
 from supa_assets.server.address import parse_url
 from supa_assets_tests.support.databases import Database
 
@@ -51,14 +45,20 @@ def look(
     database: Database,
     *,
     plan: ExportPlan | None = None,
-    selected: Iterable[str] | None = None,
+    selected: Collection[str] | None = None,
+    also_locked: Iterable[PlannedTable] = (),
     **overrides: object,
 ) -> Preflight:
+    """Of a run of everything, or of the plan's tables that are `selected`."""
     source = database.source(**overrides)
     plan = plan or source.read_plan()
-    names = [table.name for table in plan.tables] if selected is None else list(selected)
-    with source.hold_snapshot([t for t in plan.tables if t.name in names]) as hold:
-        return preflight(hold, plan, source.settings, selected=names)
+    tables = [t for t in plan.tables if selected is None or t.name in selected]
+    with source.hold_snapshot([*tables, *also_locked]) as hold:
+        return preflight(hold, plan, source.settings, selected=selected)
+
+
+def names_of(plan: ExportPlan) -> list[str]:
+    return [table.name for table in plan.tables]
 
 
 def reasons(found: Preflight) -> dict[str, str]:
@@ -104,7 +104,8 @@ def test_every_relation_is_exported_or_has_a_reason(any_database: Database) -> N
     (excluded,) = [entry for entry in found.relations if entry.reason == "excluded by setting"]
     assert excluded.detail == "exclude public.Secret*"
     assert found.drift == []
-    assert found.missing == []
+    assert (found.added, found.dropped, found.unlocked) == ([], [], [])
+    assert found.exports_everything
 
 
 def test_a_table_of_an_extension_is_named_with_it(database: Database) -> None:
@@ -215,7 +216,7 @@ def test_what_changed_since_the_definitions_were_loaded_is_exported_as_it_is_and
         "CREATE TABLE newcomers (id int)",
         'DROP TABLE "Secret logs"',
     )
-    found = look(any_database, plan=plan)
+    found = look(any_database, plan=plan, selected=names_of(plan))
 
     assert {change.describe() for change in found.drift} == {
         '"public.orders": column added "note" (text)',
@@ -224,7 +225,9 @@ def test_what_changed_since_the_definitions_were_loaded_is_exported_as_it_is_and
         '"public.newcomers": table added',
         '"public.Secret logs": table dropped',
     }
-    assert found.missing == ["public.newcomers"]
+    assert found.added == [Relation("public", "newcomers")]
+    assert found.dropped == [Relation("public", "Secret logs")]
+    assert not found.exports_everything
     columns = {c.entry.name: c.entry.type for c in found.tables["orders"].rows.columns}
     assert columns == {"id": "integer", "total": "numeric(12,4)", "note": "text"}
     (refusal,) = found.refusals.values()
@@ -232,14 +235,75 @@ def test_what_changed_since_the_definitions_were_loaded_is_exported_as_it_is_and
         raise refusal.error()
 
 
+def test_a_run_of_everything_exports_what_came_since_in_import_order(
+    any_database: Database,
+) -> None:
+    any_database.execute("CREATE TABLE items (id int PRIMARY KEY)")
+    plan = any_database.plan()
+    any_database.execute(
+        "CREATE TABLE parents (id int PRIMARY KEY)",
+        "ALTER TABLE items ADD parent_id int REFERENCES parents",
+    )
+    first = look(any_database, plan=plan)
+    found = look(any_database, plan=plan, also_locked=first.unlocked)
+
+    assert list(found.tables) == ["parents", "items"]
+    assert found.tables["items"].depends_on == ["parents"]
+    assert found.structure.tables.keys() == {"parents", "items"}
+    assert [(e.name, e.reason) for e in found.failed_unless_published] == [
+        ("parents", "failed"), ("items", "failed"),
+    ]  # fmt: skip
+    assert (found.refusals, found.relations, found.unlocked) == ({}, [], [])
+    assert found.added == [Relation("public", "parents")]
+
+
+def test_what_came_too_late_to_be_locked_is_refused_and_told_apart(database: Database) -> None:
+    database.execute("CREATE TABLE items (id int)")
+    plan = database.plan()
+    database.execute("CREATE TABLE late (id int)")
+    found = look(database, plan=plan)
+
+    assert [table.name for table in found.unlocked] == ["late"]
+    assert (list(found.tables), list(found.refusals)) == (["items"], ["late"])
+    assert reasons(found) == {"public.late": "created since the definitions were loaded"}
+    with pytest.raises(SchemaChanged, match=r'"public\.late" was created while the export began'):
+        found.refuse()
+
+
+def test_a_run_of_everything_goes_without_what_is_gone(database: Database) -> None:
+    database.execute(PUBLIC)
+    plan = database.plan()
+    database.execute(
+        "DROP TABLE items",
+        "DROP TABLE parts",
+        "CREATE VIEW parts AS SELECT current_date AS at",
+        'ALTER TABLE "Secret logs" RENAME TO logs',
+    )
+    first = look(database, plan=plan)
+    found = look(database, plan=plan, also_locked=first.unlocked)
+
+    assert found.refusals == {}
+    assert {name: str(table.relation) for name, table in found.tables.items()} == {
+        "logs": "public.logs",
+        "orders": "public.orders",
+    }
+    assert {relation.name for relation in found.dropped} == {"Secret logs", "items", "parts"}
+    assert found.added == [Relation("public", "logs")]
+    assert reasons(found)["public.parts"] == "view"
+    assert "public.items" not in reasons(found)
+
+
 def test_a_table_keeps_its_name_and_file_whatever_else_came_since(database: Database) -> None:
     database.execute('CREATE TABLE "Users" (id int)')
     plan = database.plan()
     database.execute("CREATE TABLE users (id int)")
-    found = look(database, plan=plan)
+    first = look(database, plan=plan)
+    found = look(database, plan=plan, also_locked=first.unlocked)
 
-    assert [(t.name, t.relation.name) for t in found.tables.values()] == [("Users", "Users")]
-    assert plan.tables[0].name == "Users"
+    tables = {str(table.relation): table for table in found.tables.values()}
+    assert (tables["public.Users"].name, tables["public.Users"].file) == ("Users", "Users.json")
+    assert tables["public.users"].name.startswith("users__")
+    assert "users" in names_of(database.plan())  # so it is called once definitions are reloaded
 
 
 def test_what_a_run_does_not_select_is_told_apart_from_what_is_new(database: Database) -> None:
@@ -252,19 +316,6 @@ def test_what_a_run_does_not_select_is_told_apart_from_what_is_new(database: Dat
         "public.b": "not selected in this run",
         "public.c": "created since the definitions were loaded",
     }
-
-
-def test_what_was_found_goes_through_a_file_as_it_is(reader: Database) -> None:
-    """Steps in other processes read it there, and raise the refusals."""
-    reader.execute(PUBLIC, "GRANT SELECT ON orders TO reader")
-    found = look(reader, user="reader")
-
-    again = Preflight.model_validate_json(found.model_dump_json())
-
-    assert again == found
-    assert isinstance(again.refusals["items"], Refusal)
-    assert str(again.refusals["items"].error()) == str(found.refusals["items"])
-    assert again.refusals["items"].grants
 
 
 def test_a_runs_own_tables_are_named_as_failed_until_they_are_published(reader: Database) -> None:
@@ -283,16 +334,16 @@ def test_the_tables_of_a_snapshot_keep_the_names_that_the_graph_gave_them(
     database: Database,
 ) -> None:
     database.execute('CREATE TABLE "Users" (id int)')
-    (loaded,) = database.plan().tables
+    loaded = database.plan()
     database.execute("CREATE TABLE users (id int)", 'ALTER TABLE "Users" ADD note text')
     source = database.source()
     with source.hold_snapshot() as hold:
-        fresh = read_tables(hold, source.settings)
+        fresh = read_tables(hold, source.settings, loaded)
 
-    renewed = renew(loaded, fresh[loaded.relation])
-    assert {table.name for table in fresh.values()} != {"Users", "users"}
-    assert (renewed.name, renewed.file) == (loaded.name, loaded.file)
-    assert [column.name for column in renewed.rows.columns] == ["id", "note"]
+    again = fresh[Relation("public", "Users")]
+    assert (again.name, again.file) == ("Users", "Users.json")
+    assert [column.name for column in again.rows.columns] == ["id", "note"]
+    assert fresh[Relation("public", "users")].name not in ("Users", "users")
 
 
 def test_an_unencrypted_connection_to_another_machine_is_a_warning(database: Database) -> None:

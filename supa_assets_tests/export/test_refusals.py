@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from supa_assets.errors import PermissionDenied, SchemaChanged, SourceError, SupaAssetsError
+from supa_assets.errors import PermissionDenied, SchemaChanged, SourceUnavailable, SupaAssetsError
 from supa_assets.export.refusals import (
     Refusal,
     refuse_all,
     refuse_filtered,
     refuse_missing,
+    refuse_unlocked,
     refuse_unprivileged,
 )
 from supa_assets.export.survey import SurveyedRelation
@@ -84,6 +85,17 @@ def test_forced_row_security_can_be_mended_by_the_owner_too() -> None:
     assert mend in str(refuse_filtered(surveyed("t", is_forced=True), "reader"))
 
 
-def test_a_locked_table_is_an_error_of_the_source() -> None:
+def test_a_locked_table_is_an_error_that_another_attempt_may_mend() -> None:
     locked = Refusal("m", Relation("public", "t"), "h", reason="locked")
-    assert isinstance(locked.error(), SourceError)
+    assert type(locked.error()) is SourceUnavailable
+    with pytest.raises(SourceUnavailable, match="2 of 2 tables"):
+        refuse_all([locked, locked], table_count=2)
+
+
+def test_a_table_that_came_too_late_is_a_changed_schema_with_what_helps() -> None:
+    late = refuse_unlocked(Relation("public", "t"))
+    assert type(late.error()) is SchemaChanged
+    assert late.text == '"public.t" was created while the export began'
+    assert "run again" in (late.hint or "")
+    assert "setting exclude" in (late.hint or "")
+    assert late.reason == "created since the definitions were loaded"

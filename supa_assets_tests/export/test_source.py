@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+from psycopg import errors
 
-from supa_assets.errors import SourceError
+from supa_assets.errors import SourceError, SourceUnavailable
 from supa_assets.export.source import SnapshotHold
 from supa_assets_tests.support.databases import Database
 
@@ -27,8 +28,18 @@ def test_a_hold_that_lost_its_connection_says_so_when_it_is_checked(database: Da
         assert isinstance(hold, SnapshotHold)
         hold.check()
         database.fetch(f"SELECT pg_terminate_backend({hold.connection.info.backend_pid})")
-        with pytest.raises(SourceError, match="holds the run's snapshot was lost"):
+        with pytest.raises(SourceUnavailable, match="holds the run's snapshot was lost"):
             hold.check()
+
+
+def test_a_hold_knows_what_was_to_be_locked_and_what_could_not_be(database: Database) -> None:
+    database.execute("CREATE TABLE a (id int)", "CREATE TABLE b (id int)")
+    plan = database.plan()
+    database.execute("DROP TABLE a")
+    with database.source().hold_snapshot(plan.tables) as hold:
+        assert [table.name for table in hold.tables] == ["a", "b"]
+        assert [table.name for table in hold.locked] == ["b"]
+        assert isinstance(hold.unlocked[plan.table("a").relation], errors.UndefinedTable)
 
 
 def test_a_snapshot_ends_with_its_hold(database: Database) -> None:

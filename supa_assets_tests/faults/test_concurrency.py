@@ -15,7 +15,7 @@ import pytest
 
 from supa_assets.files.local_folder import LocalFolder
 from supa_assets.files.verify import verify_export
-from supa_assets.orchestration.executor import observing_events
+from supa_assets_tests.support.interference import run_interfered
 from supa_assets_tests.support.programs import EXPORT_PROGRAM
 from supa_assets_tests.support.project import Project
 from supa_assets_tests.support.waiting import wait_until
@@ -80,21 +80,19 @@ def test_ddl_that_comes_during_the_export_waits_for_its_end_and_holds_nothing_up
 
     thread = threading.Thread(target=alter)
 
-    def interfere(_: str, event: dg.DagsterEvent) -> None:
-        if event.is_step_success and event.step_key == "badges":
-            thread.start()
-            wait_until(
-                lambda: (
-                    project.fetch(
-                        "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
-                    )
-                    != [0]
+    def begin_to_alter() -> None:
+        thread.start()
+        wait_until(
+            lambda: (
+                project.fetch(
+                    "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
                 )
+                != [0]
             )
-            assert not done.is_set()
+        )
+        assert not done.is_set()
 
-    with observing_events(interfere):
-        result = project.run(instance)
+    result = run_interfered(project, instance, after={"badges": begin_to_alter})
     thread.join(timeout=30)
 
     assert result.is_success, result
@@ -106,13 +104,7 @@ def test_ddl_that_comes_during_the_export_waits_for_its_end_and_holds_nothing_up
 def test_two_exports_into_one_folder_at_once_leave_one_whole_export(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
-    arguments = [
-        sys.executable,
-        str(EXPORT_PROGRAM),
-        project.url,
-        str(project.output),
-        "in_process",
-    ]
+    arguments = [sys.executable, str(EXPORT_PROGRAM), project.url, str(project.output)]
     programs = [
         subprocess.Popen(
             arguments,
@@ -141,11 +133,9 @@ def test_a_statement_timeout_of_one_second_on_the_role_does_not_end_a_longer_rea
         project.execute(f'ALTER ROLE postgres IN DATABASE "{name}" SET {setting} = 1000')
     waited = threading.Event()
 
-    def hold_up(_: str, event: dg.DagsterEvent) -> None:
-        if event.is_step_start and event.step_key == "profiles":
-            thread = threading.Thread(target=block)
-            thread.start()
-            assert begun.wait(30)
+    def hold_up() -> None:
+        threading.Thread(target=block).start()
+        assert begun.wait(30)
 
     begun = threading.Event()
 
@@ -165,8 +155,7 @@ def test_a_statement_timeout_of_one_second_on_the_role_does_not_end_a_longer_rea
             )
             waited.set()
 
-    with observing_events(hold_up):
-        result = project.run(instance)
+    result = run_interfered(project, instance, before={"profiles": hold_up})
 
     assert waited.is_set()
     assert result.is_success, result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import psycopg
 import pytest
 
 from supa_assets.demo.server import EmbeddedServer
-from supa_assets.orchestration.executor import observing_events
+from supa_assets_tests.support.interference import run_interfered
 from supa_assets_tests.support.programs import run_program
 from supa_assets_tests.support.project import SCHEMA, Project
 from supa_assets_tests.support.proxy import (
@@ -51,7 +52,7 @@ def test_a_connection_that_ends_in_the_middle_fails_the_run_and_the_earlier_expo
         result = through(project, proxy, monkeypatch).run(instance)
 
     assert not result.is_success
-    error = result.tables["event_logs"].error or ""
+    error = str(result.tables["event_logs"].error)
     assert 'the connection was lost while reading "public.event_logs"' in error
     assert "\nHINT: " in error
     assert project.files() == before
@@ -99,67 +100,95 @@ def test_a_server_killed_in_the_middle_fails_the_run_and_when_it_is_back_a_retry
     before = fragile.files()
     plan = fragile.plan()
 
-    def kill(_: str, event: dg.DagsterEvent) -> None:
-        if event.is_step_success and event.step_key == "badges":
-            fragile_server.kill()
-
-    with observing_events(kill):
-        result = fragile.run(instance, plan=plan)
+    result = run_interfered(fragile, instance, plan=plan, after={"badges": fragile_server.kill})
 
     assert not result.is_success
-    told = " ".join(filter(None, [result.error, *(t.error for t in result.tables.values())]))
-    assert "was lost" in told
+    assert "was lost" in (result.error or "")
     assert fragile.files() == before
     assert fragile.staged() == []
     fragile_server.start()
     assert fragile.run(instance).is_success
 
 
-RETRYING = """
-import contextlib
+CUTTING = """
+import os
 
 import dagster as dg
 import psycopg
 import supa_assets
-from supa_assets.export.source import SourceSession
+from supa_assets.orchestration.io_manager import IO_MANAGER_KEY, JsonFileIOManager
 
-stream, cut = SourceSession.stream, []
-
-
-def stream_once_cut(self, table):
-    if table.name == "profiles" and not cut:
-        cut.append(table.name)
-        with contextlib.suppress(psycopg.Error):
-            self.connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-        with psycopg.connect({superuser_url!r}) as writer:
-            writer.execute("INSERT INTO profiles (organization_id) SELECT id FROM organizations LIMIT 1")
-    return stream(self, table)
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = 'supa-assets' AND datname = current_database()"
+)
+ADD = "INSERT INTO profiles (organization_id) SELECT id FROM organizations LIMIT 1"
+cut = []
 
 
-SourceSession.stream = stream_once_cut
+class Cutting(JsonFileIOManager):
+    def drain(self, run, table, on_progress):
+        if table.name == "profiles" and len(cut) < int(os.environ["CUTS"]):
+            cut.append(table.name)
+            with psycopg.connect({superuser_url!r}, autocommit=True) as administrator:
+                administrator.execute(CUT)
+                administrator.execute(ADD)
+        return super().drain(run, table, on_progress)
 
 
 @dg.definitions
 def defs():
-    retrying = dg.define_asset_job("retrying", op_retry_policy=dg.RetryPolicy(max_retries=1))
-    return dg.Definitions.merge(supa_assets.defs(), dg.Definitions(jobs=[retrying]))
+    found = supa_assets.defs()
+    files = Cutting(output=found.resources[IO_MANAGER_KEY].output)
+    return dg.Definitions(
+        assets=found.assets,
+        jobs=found.jobs,
+        resources={**found.resources, IO_MANAGER_KEY: files},
+        executor=dg.in_process_executor,
+    )
 """
 
 
-def test_a_step_that_dagster_tries_again_reads_the_same_snapshot(
+def run_cutting(
+    project: Project, folder: Path, *, cuts: int, retries: int
+) -> subprocess.CompletedProcess[str]:
+    """A run whose connections are cut at `profiles`, which has a row more then, in its first attempts."""
+    url = repr(project.superuser_url)
+    (folder / "cutting.py").write_text(CUTTING.replace("{superuser_url!r}", url))
+    return run_program(
+        *("dagster", "job", "execute", "-f", "cutting.py", "-j", "export_all"),
+        folder=folder,
+        CUTS=str(cuts),
+        SUPA_ASSETS_AUTH="false",
+        SUPA_ASSETS_OUTPUT=str(project.output),
+        SUPA_ASSETS_RETRIES=str(retries),
+        SUPA_ASSETS_RETRY_DELAY_S="0",
+    )
+
+
+def test_a_run_whose_connections_were_cut_is_tried_again_on_a_new_snapshot(
     project: Project, tmp_path: Path
 ) -> None:
-    (tmp_path / "retrying.py").write_text(
-        RETRYING.replace("{superuser_url!r}", repr(project.superuser_url))
-    )
-    before = project.fetch("SELECT count(*) FROM profiles")
-    done = run_program(
-        "dagster", "job", "execute", "-f", "retrying.py", "-j", "retrying",
-        folder=tmp_path, SUPA_ASSETS_AUTH="false", SUPA_ASSETS_OUTPUT=str(project.output),
-    )  # fmt: skip
+    (before,) = project.fetch("SELECT count(*) FROM profiles")
+    done = run_cutting(project, tmp_path, cuts=1, retries=1)
 
     assert done.returncode == 0, done.stderr
-    assert "STEP_RESTARTED" in done.stderr
+    assert done.stderr.count("STEP_RESTARTED") == 1
     entries = project.entries()
     assert len({entry.snapshot.id for entry in entries.values()}) == 1
-    assert [entries["profiles"].row_count] == before
+    assert entries.keys() == {"badges", "event_logs", "organizations", "profiles"}
+    assert entries["profiles"].row_count == before + 1
+    assert project.staged() == []
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_run_that_was_tried_often_enough_fails_and_publishes_nothing(
+    project: Project, tmp_path: Path, retries: int
+) -> None:
+    done = run_cutting(project, tmp_path, cuts=retries + 1, retries=retries)
+
+    assert done.returncode != 0
+    assert done.stderr.count("STEP_RESTARTED") == retries
+    assert "the connection that holds the run's snapshot was lost" in done.stderr
+    assert project.entries() == {}
+    assert project.staged() == []

@@ -8,9 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from supa_assets.orchestration.executor import observing_events
-from supa_assets.orchestration.export_metadata import EXPORT_ASSET
 from supa_assets_tests.support.disks import fill
+from supa_assets_tests.support.interference import run_interfered
 from supa_assets_tests.support.project import Project
 
 pytestmark = pytest.mark.slow
@@ -29,7 +28,7 @@ def test_a_disk_that_fills_up_while_a_table_is_written_fails_the_run_and_keeps_t
     )
     result = small.run(instance)
 
-    error = result.tables["event_logs"].error or ""
+    error = str(result.tables["event_logs"].error)
     assert 'could not write "event_logs.json" in' in error
     assert "no space left on device" in error
     assert "What was exported earlier is intact." in error
@@ -44,13 +43,8 @@ def test_a_disk_that_fills_up_before_the_publication_fails_the_run_and_keeps_the
     project.execute("DELETE FROM event_logs WHERE id > 100")
     assert small.run(instance).is_success
     before = small.files()
-
-    def fill_up(_: str, event: dg.DagsterEvent) -> None:
-        if event.is_step_success and event.step_key == EXPORT_ASSET:
-            fill(small_disk)
-
-    with observing_events(fill_up):
-        result = small.run(instance)
+    last = small.plan().tables[-1].name
+    result = run_interfered(small, instance, after={last: lambda: fill(small_disk)})
 
     assert not result.is_success
     assert "no space left on device" in (result.error or "")

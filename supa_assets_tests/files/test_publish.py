@@ -172,7 +172,7 @@ def test_only_the_named_tables_of_a_run_are_published(tmp_path: Path) -> None:
         source=SOURCE,
         server=SERVER,
         session=SESSION,
-        replaces_all=False,
+        kept=None,
         tables=["good"],
     )
     assert set(metadata.tables) == {"good"}

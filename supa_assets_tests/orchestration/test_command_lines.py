@@ -20,7 +20,9 @@ MATERIALIZE = ("dagster", "asset", "materialize", "--select", "badges")
 NOT_SET = "SUPABASE_DB_URL is not set\nHINT: set it to your project's connection string"
 
 
-@pytest.mark.parametrize("module", ["supa_assets", "supa_assets.definitions"])
+@pytest.mark.parametrize(
+    "module", ["supa_assets", "supa_assets.definitions", "supa_assets.code_location"]
+)
 def test_materialize_finds_the_definitions_in(
     project: Project, tmp_path: Path, module: str
 ) -> None:

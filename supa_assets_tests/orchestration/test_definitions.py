@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.utils import DISALLOWED_NAMES
+from dagster._core.execution.api import create_execution_plan
 from psycopg import sql
 
 from supa_assets.errors import SettingsError
 from supa_assets.naming import CHECK_SUFFIX
-from supa_assets_tests.support.project import Project, check_step
+from supa_assets.orchestration.export_metadata import (
+    HAS_NO_KNOWN_HOLES,
+    IS_COMPLETE,
+    IS_ONE_SNAPSHOT,
+)
+from supa_assets.orchestration.io_manager import IO_MANAGER_KEY
+from supa_assets.orchestration.resource import SUPABASE_KEY
+from supa_assets.orchestration.step import EXPORT_STEP
+from supa_assets_tests.support.dagster_runs import materializations, step_failure
+from supa_assets_tests.support.project import Project
 
 ODD_NAMES = [
     *sorted(DISALLOWED_NAMES),
@@ -40,10 +51,14 @@ ODD_NAMES = [
     "con",
     "__ASSET_JOB",
     "x" * 63,
+    EXPORT_STEP,
     CHECK_SUFFIX,
-    check_step("users"),
-    check_step("my_table"),
+    f"users_{CHECK_SUFFIX}",
+    f"my_table_{CHECK_SUFFIX}",
+    "export_metadata",
+    *(f"export_metadata_{name}" for name in (IS_COMPLETE, IS_ONE_SNAPSHOT, HAS_NO_KNOWN_HOLES)),
 ]
+"""Tables that meet names of Dagster's, of this project and of the outputs of its step."""
 
 
 def test_the_graph_is_the_schemas_own(project: Project) -> None:
@@ -61,8 +76,69 @@ def test_the_graph_is_the_schemas_own(project: Project) -> None:
     assert graph.get(dg.AssetKey("badges")).parent_keys == set()
 
 
+def test_the_asset_of_the_export_closes_the_graph_and_has_its_own_checks(project: Project) -> None:
+    graph = project.definitions().get_repository_def().asset_graph
+    whole = graph.get(dg.AssetKey("export_metadata"))
+
+    assert whole.parent_keys == {
+        dg.AssetKey(name) for name in ("organizations", "profiles", "badges", "event_logs")
+    }
+    assert (whole.group_name, whole.kinds) == ("export", {"json"})
+    assert "metadata.json" in (whole.description or "")
+    checks = {node.key: node.blocking for node in graph.asset_check_nodes}
+    assert checks == {
+        **{
+            dg.AssetCheckKey(dg.AssetKey(name), CHECK_SUFFIX): True
+            for name in ("organizations", "profiles", "badges", "event_logs")
+        },
+        **{
+            dg.AssetCheckKey(dg.AssetKey("export_metadata"), name): False
+            for name in (IS_COMPLETE, IS_ONE_SNAPSHOT, HAS_NO_KNOWN_HOLES)
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        dg.AssetSelection.all(),
+        dg.AssetSelection.all().without_checks(),
+        dg.AssetSelection.assets("badges", "profiles"),
+        dg.AssetSelection.assets("badges") | dg.AssetSelection.assets("export_metadata"),
+        dg.AssetSelection.all_asset_checks(),
+        dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("badges"), CHECK_SUFFIX)),
+    ],
+    ids=["all", "without checks", "two tables", "with the whole", "checks", "one check"],
+)
+def test_whatever_is_selected_is_one_step(project: Project, selection: dg.AssetSelection) -> None:
+    plan = create_execution_plan(project.job(selection))
+
+    assert plan.step_keys_to_execute == [EXPORT_STEP]
+
+
+def test_the_job_of_all_tables_is_one_step(project: Project) -> None:
+    plan = create_execution_plan(project.definitions().resolve_job_def("export_all"))
+
+    assert plan.step_keys_to_execute == [EXPORT_STEP]
+
+
+def test_resources_have_names_of_their_own_and_no_executor_is_brought_along(
+    project: Project,
+) -> None:
+    definitions = project.definitions()
+
+    assert set(definitions.resources or {}) == {SUPABASE_KEY, IO_MANAGER_KEY}
+    assert (SUPABASE_KEY, IO_MANAGER_KEY) == ("supabase", "supa_json_io_manager")
+    assert definitions.executor is None
+    (step,) = project.definitions().assets or ()
+    assert isinstance(step, dg.AssetsDefinition)
+    assert step.required_resource_keys >= {SUPABASE_KEY, IO_MANAGER_KEY}
+
+
 def test_an_asset_says_what_the_catalogue_says(project: Project) -> None:
-    spec = project.definitions().resolve_assets_def("organizations").get_asset_spec()
+    (step,) = project.definitions().assets or ()
+    assert isinstance(step, dg.AssetsDefinition)
+    spec = step.get_asset_spec(dg.AssetKey("organizations"))
 
     assert spec.group_name == "public"
     assert spec.description == "Who pays."
@@ -90,13 +166,16 @@ def test_tables_of_any_name_load_together_and_come_out(
         for number, name in enumerate(ODD_NAMES)
     ]
     project = make_project("\n".join(statements))
-    result = project.run(instance)
+    result = project.materialize(instance)
 
-    assert result.is_success, {t.name: t.error for t in result.tables.values() if t.error}
+    assert result.success, step_failure(result)
     by_table = {entry.table: name for name, entry in project.entries().items()}
     assert set(by_table) == set(ODD_NAMES)
     for number, name in enumerate(ODD_NAMES):
         assert project.rows(by_table[name]) == [{"id": number}]
+    assert set(by_table.values()) < set(materializations(instance, result.run_id))
+    checks = {e.asset_key.path[-1]: e for e in result.get_asset_check_evaluations()}
+    assert all(checks[name].passed for name in by_table.values())
     dg.Definitions.validate_loadable(project.definitions())
 
 
@@ -118,13 +197,17 @@ def test_the_schedule_is_stopped_until_somebody_starts_it(project: Project) -> N
     assert schedule.job_name == "export_all"
 
 
-def test_launch_config_shows_where_the_url_comes_from_and_not_the_url(project: Project) -> None:
+def test_launch_config_says_where_the_url_comes_from_and_shows_none(project: Project) -> None:
     job = project.definitions().resolve_job_def("export_all")
 
-    shown = str(dg.DagsterInstance.ephemeral().create_run_for_job(job)) + str(job.run_config_schema)
-    config = job.resource_defs["supabase"].config_schema.default_value
-    assert config["database_url"] == {"env": "SUPABASE_DB_URL"}
-    assert project.password not in shown
+    with dg.DagsterInstance.ephemeral() as history:
+        shown = str(history.create_run_for_job(job)) + str(job.run_config_schema)
+    supabase = job.resource_defs["supabase"]
+    config: Any = supabase.config_schema
+    assert config.default_value["database_url"] is None
+    field = config.as_field().config_type.fields["database_url"]
+    assert "SUPABASE_DB_URL" in field.description
+    assert project.password not in shown + str(config.default_value)
 
 
 def test_a_database_without_tables_loads_and_has_nothing_to_export(

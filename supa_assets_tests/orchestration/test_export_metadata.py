@@ -8,15 +8,18 @@ import dagster as dg
 import pytest
 from dagster import AssetCheckKey
 
+from supa_assets.export.assessment import assess_published
 from supa_assets.files.local_folder import LocalFolder
-from supa_assets.orchestration.executor import observing_events
 from supa_assets.orchestration.export_metadata import (
     EXPORT_ASSET,
+    EXPORT_KEY,
     HAS_NO_KNOWN_HOLES,
     IS_COMPLETE,
     IS_ONE_SNAPSHOT,
-    build_export_asset,
-    report_export,
+    build_export_checks,
+    build_export_out,
+    check_export,
+    describe_export,
 )
 from supa_assets_tests.support.exports import (
     export,
@@ -25,6 +28,7 @@ from supa_assets_tests.support.exports import (
     plan_table,
     some_rows,
 )
+from supa_assets_tests.support.interference import after_table, change_byte, writing_with
 from supa_assets_tests.support.project import Project
 
 
@@ -79,22 +83,19 @@ def test_a_run_of_some_tables_over_an_older_export_shows_as_such(
 
 
 @pytest.mark.slow
-def test_a_run_without_the_assets_own_step_is_judged_too(
+def test_a_run_that_does_not_select_the_asset_is_judged_too(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
     project.run(instance)
-    job = project.definitions().resolve_job_def("export_all")
     assert latest_check(instance, IS_ONE_SNAPSHOT).passed
-    from supa_assets.orchestration.run import reconstructable_export
+    result = project.materialize(instance, dg.AssetSelection.assets("badges"))
 
-    dg.execute_job(
-        reconstructable_export(project.settings(), project.plan(), has_dependencies=True),
-        instance=instance,
-        asset_selection=[dg.AssetKey("badges")],
-    )
-
-    assert job.name == "export_all"
     assert not latest_check(instance, IS_ONE_SNAPSHOT).passed
+    assert latest_check(instance, IS_COMPLETE).passed
+    (record,) = instance.fetch_materializations(EXPORT_KEY, limit=1).records
+    assert record.run_id == result.run_id
+    assert record.asset_materialization is not None
+    assert record.asset_materialization.metadata["snapshots"].value == 2
 
 
 @pytest.mark.slow
@@ -126,28 +127,6 @@ def test_values_with_a_known_hole_are_a_warning_that_names_their_columns(
 
 
 @pytest.mark.slow
-def test_a_table_created_since_the_definitions_were_loaded_is_missing_and_named(
-    project: Project, instance: dg.DagsterInstance
-) -> None:
-    plan = project.plan()
-    project.execute("CREATE TABLE newcomers (id int)")
-    result = project.run(instance, plan=plan)
-
-    assert result.is_success
-    check = latest_check(instance, IS_COMPLETE)
-    assert not check.passed
-    assert check.severity is dg.AssetCheckSeverity.ERROR
-    assert check.description == (
-        '"public.newcomers" is missing: created since the definitions were loaded'
-    )
-    metadata = project.metadata()
-    assert metadata is not None
-    (entry,) = metadata.not_exported
-    assert (entry.name, entry.reason) == ("newcomers", check.description.partition(": ")[2])
-    assert [change.describe() for change in metadata.drift] == ['"public.newcomers": table added']
-
-
-@pytest.mark.slow
 def test_a_failed_table_is_missing_with_its_reason(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -163,37 +142,10 @@ def test_a_failed_table_is_missing_with_its_reason(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["in_process", "multiprocess"])
-def test_a_column_added_since_the_definitions_were_loaded_is_exported_and_told(
-    project: Project, instance: dg.DagsterInstance, mode: str
-) -> None:
-    plan = project.plan()
-    project.execute("ALTER TABLE badges ADD colour text DEFAULT 'red', DROP label")
-    from supa_assets.orchestration.run import run_export
-
-    result = run_export(project.settings(executor=mode), plan, instance=instance)
-
-    assert result.is_success
-    assert project.rows("badges") == [{"id": 1, "colour": "red"}, {"id": 2, "colour": "red"}]
-    (record,) = instance.fetch_materializations(dg.AssetKey("badges"), limit=1).records
-    assert record.asset_materialization is not None
-    told = str(record.asset_materialization.metadata["drift"].value).splitlines()
-    assert sorted(told) == [
-        '"public.badges": column added "colour" (text)',
-        '"public.badges": column dropped "label" (text)',
-    ]
-
-
-@pytest.mark.slow
 def test_a_table_whose_file_failed_its_check_is_not_called_exported(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
-    def corrupt(run_id: str, event: dg.DagsterEvent) -> None:
-        if event.is_step_success and event.step_key == "badges":
-            path = project.output / ".supa-assets" / run_id / "badges.json"
-            path.write_bytes(path.read_bytes().replace(b"first", b"worst"))
-
-    with observing_events(corrupt):
+    with writing_with(after_table("badges", change_byte(project, "badges"))):
         project.run(instance, keep_going=True)
 
     assert latest_check(instance, IS_COMPLETE).description == '"public.badges" is missing: failed'
@@ -202,25 +154,34 @@ def test_a_table_whose_file_failed_its_check_is_not_called_exported(
 PLAN = plan_export_of(plan_table("orders"), plan_table("items"))
 
 
-def test_what_is_reported_of_a_run_names_it_and_what_the_export_lacks(tmp_path: Path) -> None:
+def test_what_an_export_lacks_is_told_by_the_asset_and_by_its_check(tmp_path: Path) -> None:
     metadata = export(new_folder(tmp_path), "run", {"orders": some_rows(2)})
-    with dg.DagsterInstance.ephemeral() as instance:
-        report_export(instance, metadata, PLAN, run_id="run")
+    assessment = assess_published(metadata, PLAN)
+    told = describe_export(assessment)
+    results = {result.check_name: result for result in check_export(assessment)}
 
-        (record,) = instance.fetch_materializations(dg.AssetKey(EXPORT_ASSET), limit=2).records
-        assert record.asset_materialization is not None
-        told = {name: value.value for name, value in record.asset_materialization.metadata.items()}
-        assert (told["run_id"], told["tables"], told["rows"]) == ("run", 1, 2)
-        assert told["missing"] == ["public.items"]
-        check = latest_check(instance, IS_COMPLETE)
-        assert check.description == '"public.items" is missing: it was not exported yet'
-        assert latest_check(instance, IS_ONE_SNAPSHOT).passed
+    assert (told["tables"], told["rows"], told["snapshots"]) == (1, 2, 1)
+    assert told["dagster/size_bytes"] == metadata.tables["orders"].byte_count
+    assert told["missing"] == ["public.items"]
+    complete = results[IS_COMPLETE]
+    assert not complete.passed
+    assert complete.severity is dg.AssetCheckSeverity.ERROR
+    assert complete.description == '"public.items" is missing: it was not exported yet'
+    assert results[IS_ONE_SNAPSHOT].passed
+    assert results[HAS_NO_KNOWN_HOLES].passed
+    assert {result.asset_key for result in results.values()} == {EXPORT_KEY}
 
 
-def test_the_asset_closes_the_graph_unless_nothing_shall_be_skipped(tmp_path: Path) -> None:
-    storage = LocalFolder(tmp_path)
-    key = dg.AssetKey(EXPORT_ASSET)
-    asset = build_export_asset(plan=PLAN, storage=storage)
-    assert asset.asset_deps[key] == {dg.AssetKey("orders"), dg.AssetKey("items")}
-    alone = build_export_asset(plan=PLAN, storage=storage, has_dependencies=False)
-    assert alone.asset_deps[key] == set()
+def test_the_asset_shows_where_metadata_json_lies_and_passes_nothing_on(tmp_path: Path) -> None:
+    out = build_export_out(LocalFolder(tmp_path))
+    assert (out.key, out.group_name, out.is_required) == (EXPORT_KEY, "export", False)
+    assert out.metadata is not None
+    assert out.metadata["dagster/uri"] == (tmp_path / "metadata.json").as_uri()
+    assert out.dagster_type is dg.Nothing
+
+
+def test_the_checks_of_the_whole_block_nothing() -> None:
+    specs = build_export_checks()
+    assert [spec.name for spec in specs] == [IS_COMPLETE, IS_ONE_SNAPSHOT, HAS_NO_KNOWN_HOLES]
+    assert not any(spec.blocking for spec in specs)
+    assert all(spec.asset_key == EXPORT_KEY and spec.description for spec in specs)

@@ -9,7 +9,15 @@ import dagster as dg
 import pytest
 from dagster_shared.error import SerializableErrorInfo
 
-from supa_assets.errors import PermissionDenied
+from supa_assets.errors import (
+    ExportFault,
+    OutputError,
+    PermissionDenied,
+    SourceError,
+    SourceUnavailable,
+    SupaAssetsError,
+    TablesFailed,
+)
 from supa_assets.orchestration.failures import (
     as_failure,
     explain_error,
@@ -44,7 +52,27 @@ def test_a_failure_has_the_message_as_it_is_and_the_fields_as_metadata() -> None
         "found": "0",
         "hint": "GRANT it",
     }
-    assert failure.allow_retries
+
+
+GONE = SourceUnavailable("gone")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_retried"),
+    [
+        (GONE, True),
+        (SourceError("wrong password"), False),
+        (DENIED, False),
+        (OutputError("full"), False),
+        (ExportFault("differs"), False),
+        (TablesFailed({"a": GONE, "b": GONE}, metadata=None, table_count=3), True),
+        (TablesFailed({"a": GONE, "b": DENIED}, metadata=None, table_count=3), False),
+    ],
+)
+def test_a_retry_is_made_where_time_alone_may_mend_it(
+    error: SupaAssetsError, is_retried: bool
+) -> None:
+    assert as_failure(error).allow_retries is is_retried
 
 
 def test_an_error_of_ours_leaves_a_step_as_a_failure_and_any_other_as_it_is() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+import dagster as dg
 import pytest
 from dagster._core.definitions.definitions_load_context import (
     DefinitionsLoadContext,
@@ -18,6 +19,7 @@ from supa_assets.orchestration.load import (
     PLAN_KEY,
     carried_plan,
     carry_plan,
+    load_definitions,
     load_plan,
     one_line_errors,
 )
@@ -80,6 +82,27 @@ def test_a_code_location_reads_the_catalogue_once(
     database.execute("CREATE TABLE items (id int PRIMARY KEY)")
     assert [table.name for table in plan.tables] == ["orders"]
     assert load_plan(settings) == plan
+
+
+def test_definitions_are_built_once_for_a_catalogue_and_an_executor(
+    load: Callable[..., DefinitionsLoadContext],
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SUPABASE_DB_URL", database.url)
+    monkeypatch.setenv("SUPA_ASSETS_AUTH", "false")
+    database.execute("CREATE TABLE orders (id int PRIMARY KEY)")
+    load()
+    definitions = load_definitions()
+
+    assert load_definitions() is definitions
+    assert load_definitions(executor=dg.in_process_executor).executor is dg.in_process_executor
+    assert definitions.executor is None
+    monkeypatch.delenv("SUPABASE_DB_URL")
+    with pytest.raises(click.ClickException, match="SUPABASE_DB_URL is not set"):
+        load_definitions()
 
 
 def test_an_error_of_ours_is_one_for_dagsters_command_line() -> None:

@@ -247,7 +247,7 @@ def test_a_command_line_restores_without_the_source(
     tmp_path: Path,
     command: tuple[str, ...],
 ) -> None:
-    """It takes no snapshot of the source, and in mode multiprocess no process of its own for its step."""
+    """It takes no snapshot of the source, and no process of its own for its step, whatever executor others have."""
     make_checkout(tmp_path)
     project.run(instance)
     config = tmp_path / "restore.yaml"
@@ -258,7 +258,6 @@ def test_a_command_line_restores_without_the_source(
         folder=tmp_path,
         SUPA_ASSETS_OUTPUT=str(project.output),
         SUPA_ASSETS_AUTH="false",
-        SUPA_ASSETS_EXECUTOR="multiprocess",
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr

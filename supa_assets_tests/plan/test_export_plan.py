@@ -77,3 +77,23 @@ def test_of_auth_users_only_the_chosen_columns_are_in_the_file_in_the_settings_o
 def test_physical_order_is_no_order() -> None:
     (planned,) = plan_export(catalog(table("a")), Choice(order="physical")).tables
     assert planned.ordered_by == []
+
+
+def test_tables_keep_the_names_that_they_have_and_all_that_hangs_on_them() -> None:
+    old = table("Users")
+    new = catalog(old, table("users", references="Users"), table("orders", references="Users"))
+    plan = plan_export(new, Choice(), names={old.relation: "Users"})
+
+    assert plan.table("Users").relation == old.relation
+    assert plan.table("Users").file == "Users.json"
+    (added,) = [t for t in plan.tables if t.relation.name == "users"]
+    assert added.name.startswith("users__")
+    assert added.file == f"{added.name}.json"
+    assert [plan.table(name).depends_on for name in (added.name, "orders")] == [["Users"]] * 2
+
+
+def test_a_name_that_is_given_is_not_another_tables_though_its_own_is_gone() -> None:
+    (only,) = plan_export(
+        catalog(table("users")), Choice(), names={Relation("public", "Users"): "Users"}
+    ).tables
+    assert only.name.startswith("users__")

@@ -1,4 +1,7 @@
-"""An export as the command line runs it, in a process that a test can signal: URL, output folder, mode."""
+"""An export as the command line runs it, in a process that a test can signal: URL, output folder.
+
+It prints a line once it has read the catalogue, and waits for one of its input before it begins.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,9 @@ from supa_assets.orchestration.run import open_instance, run_export
 from supa_assets.settings import load_settings
 
 
-def main(url: str, output: str, mode: str) -> None:
+def main(url: str, output: str) -> None:
     settings = load_settings(
-        output=Path(output),
-        auth=False,
-        database_url=SecretStr(url),
-        executor=mode,
-        lock_timeout_s=60,
+        output=Path(output), auth=False, database_url=SecretStr(url), lock_timeout_s=60
     )
     plan = read_or_recall_plan(settings).plan
     print("planned", flush=True)

@@ -122,7 +122,7 @@ def publish(
         source=source,
         server=SERVER,
         session=SESSION,
-        replaces_all=replaces_all,
+        kept=() if replaces_all else None,
     )
 
 

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["EXPORT_PROGRAM", "REPOSITORY", "make_checkout", "run_program"]
+__all__ = ["EXPORT_PROGRAM", "ORPHAN_PROGRAM", "REPOSITORY", "make_checkout", "run_program"]
 
 REPOSITORY = Path(__file__).parents[2]
 EXPORT_PROGRAM = Path(__file__).with_name("export_program.py")
-"""Run by a path, as `python export_program.py <URL> <folder> <executor>`."""
+"""Run by a path, as `python export_program.py <URL> <folder>`."""
+ORPHAN_PROGRAM = Path(__file__).with_name("orphan_program.py")
+"""As `python orphan_program.py <how it is made> <behaviour>`."""
 
 
 def run_program(

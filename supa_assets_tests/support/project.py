@@ -15,14 +15,15 @@ from supa_assets.export.known_plan import read_or_recall_plan
 from supa_assets.files.local_folder import INTERNAL_FOLDER, LocalFolder
 from supa_assets.files.metadata import ExportMetadata, TableEntry
 from supa_assets.files.publish import read_metadata
-from supa_assets.naming import CHECK_SUFFIX
 from supa_assets.orchestration.build import build_definitions
+from supa_assets.orchestration.io_manager import IO_MANAGER_KEY, JsonFileIOManager
 from supa_assets.orchestration.run import RunResult, run_export
+from supa_assets.orchestration.step import EXPORT_STEP
 from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.settings import Settings, load_settings
 from supa_assets_tests.support.servers import Server
 
-__all__ = ["SCHEMA", "Project", "check_step", "refuse_connections"]
+__all__ = ["SCHEMA", "Project", "refuse_connections"]
 
 APPLICATION_NAME = "supa-assets"
 
@@ -62,21 +63,69 @@ class Project:
     def plan(self, **overrides: Any) -> ExportPlan:
         return read_or_recall_plan(self.settings(**overrides)).plan
 
-    def definitions(self, *, plan: ExportPlan | None = None, **overrides: Any) -> dg.Definitions:
-        return build_definitions(plan or self.plan(**overrides), self.settings(**overrides))
+    def definitions(
+        self,
+        *,
+        plan: ExportPlan | None = None,
+        files: type[JsonFileIOManager] | None = None,
+        **overrides: Any,
+    ) -> dg.Definitions:
+        """As a code location has them whose environment holds these settings; `files` is an IO manager of a test's."""
+        settings = self.settings(**overrides)
+        given = settings.values(only_given=True, as_json=True)
+        built = build_definitions(
+            plan or self.plan(**overrides),
+            settings,
+            overrides={name: value for name, value in given.items() if name != "database_url"},
+        )
+        if files is None:
+            return built
+        resources = {**(built.resources or {}), IO_MANAGER_KEY: files(output=str(self.output))}
+        return dg.Definitions(
+            assets=built.assets, jobs=built.jobs, schedules=built.schedules, resources=resources
+        )
+
+    def job(
+        self,
+        selection: dg.AssetSelection | None = None,
+        *,
+        beside: dg.Definitions | None = None,
+        **options: Any,
+    ) -> dg.JobDefinition:
+        """Of what is selected, with what stands `beside` the definitions there; everything by default."""
+        chosen = dg.define_asset_job("chosen", selection=selection or dg.AssetSelection.all())
+        merged = dg.Definitions.merge(
+            self.definitions(**options), beside or dg.Definitions(), dg.Definitions(jobs=[chosen])
+        )
+        return merged.resolve_job_def("chosen")
+
+    def materialize(
+        self,
+        instance: dg.DagsterInstance,
+        selection: dg.AssetSelection | None = None,
+        *,
+        keep_going: bool = True,
+        **options: Any,
+    ) -> dg.ExecuteInProcessResult:
+        """Run a job of this project, as the UI would."""
+        return self.job(selection, **options).execute_in_process(
+            instance=instance,
+            run_config={"ops": {EXPORT_STEP: {"config": {"keep_going": keep_going}}}},
+            raise_on_error=False,
+        )
 
     def run(
         self, instance: dg.DagsterInstance, *, plan: ExportPlan | None = None, **options: Any
     ) -> RunResult:
+        """As the command line exports."""
         return run_export(self.settings(), plan or self.plan(), instance=instance, **options)
 
     def verify_job(self) -> dg.JobDefinition:
         """The checks alone, as the UI runs them."""
-        jobs = [dg.define_asset_job("verify", selection=dg.AssetSelection.all_asset_checks())]
-        both = dg.Definitions.merge(self.definitions(), dg.Definitions(jobs=jobs))
-        return both.resolve_job_def("verify")
+        return self.job(dg.AssetSelection.all_asset_checks())
 
     def verify(self, instance: dg.DagsterInstance) -> dict[str, dg.AssetCheckEvaluation]:
+        """What the checks of the tables say, by asset name."""
         result = self.verify_job().execute_in_process(instance=instance, raise_on_error=False)
         return {e.asset_key.path[-1]: e for e in result.get_asset_check_evaluations()}
 
@@ -121,10 +170,6 @@ class Project:
             for path in self.output.iterdir()
             if path.is_file() and path.suffix == ".json"
         }
-
-
-def check_step(name: str) -> str:
-    return f"{name}_{CHECK_SUFFIX}"
 
 
 def refuse_connections(project: Project, server: Server) -> None:
