@@ -38,13 +38,14 @@ class Peer:
         return self.name.partition(" (")[0]
 
 
-def all_peers(*, streams: Sequence[int], columns: str) -> list[Peer]:
+def all_peers(*, streams: Sequence[int], columns: str, table_count: int = 1) -> list[Peer]:
     query = f"SELECT {columns} FROM readings"
     return [
         *(_export(n, order) for order in ("primary_key", "physical") for n in streams),
         Peer("command (2 streams)", _command, _count_folder),
         Peer("check", _check, lambda _: None, prepare=_export(2, "primary_key").command),
-        Peer("dagster floor", _floor, lambda _: None),
+        Peer("materialize", _materialize, _count_folder),
+        Peer("dagster floor", _floor(table_count), lambda _: None),
         _psql("copy json", f"COPY (SELECT row_to_json(r) FROM ({query}) AS r) TO STDOUT"),
         _psql(
             "copy json (ordered)",
@@ -104,8 +105,21 @@ def _check(_url: str, path: Path) -> list[str]:
     return [sys.executable, "-m", "benchmarks.run_check", str(path)]
 
 
-def _floor(_url: str, path: Path) -> list[str]:
-    return ["env", f"DAGSTER_HOME={path}.home", sys.executable, "-m", "benchmarks.run_floor", "25"]
+_DAGSTER = (sys.executable, "-m", "dagster", "asset", "materialize", "--select", "*")
+
+
+def _materialize(url: str, path: Path) -> list[str]:
+    return [
+        "env", f"SUPABASE_DB_URL={url}", f"SUPA_ASSETS_STATE={path}.state", f"DAGSTER_HOME={path}.home",
+        f"SUPA_ASSETS_OUTPUT={path}", "SUPA_ASSETS_AUTH=false", *_DAGSTER, "-m", "supa_assets.code_location",
+    ]  # fmt: skip
+
+
+def _floor(table_count: int) -> Callable[[str, Path], list[str]]:
+    return lambda _, path: [
+        "env", f"DAGSTER_HOME={path}.home", f"FLOOR_TABLES={table_count}",
+        *_DAGSTER, "-f", str(_HERE / "run_floor.py"),
+    ]  # fmt: skip
 
 
 def _psql(name: str, copy: str) -> Peer:

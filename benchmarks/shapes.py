@@ -37,6 +37,7 @@ class Shape:
     divisor: int = 1
     columns: str = "*"
     """As the product would cast them, for those that are told what to select."""
+    table_count: int = 1
     peers: tuple[str, ...] | None = None
     """Those that can be compared on it; None for all."""
 
@@ -82,15 +83,19 @@ SHAPES = {
             divisor=100,
             peers=("export", "command", "copy json", "copy binary", "pg_dump"),
         ),
-        Shape(
-            "small",
-            "25 small tables",
-            "".join(
-                f"CREATE TABLE small_{n} (id int PRIMARY KEY, name text, at timestamptz);"
-                f"INSERT INTO small_{n} SELECT i, 'row ' || i, now() FROM generate_series(1, 200) AS i;"
-                for n in range(25)
-            ),
-            peers=("command", "dagster floor", "pg_dump"),
+        *(
+            Shape(
+                name,
+                f"{count:,} small tables",
+                "".join(
+                    f"CREATE TABLE small_{n} (id int PRIMARY KEY, name text, at timestamptz);"
+                    f"INSERT INTO small_{n} SELECT i, 'row ' || i, now() FROM generate_series(1, 200) AS i;"
+                    for n in range(count)
+                ),
+                table_count=count,
+                peers=("command", "materialize", "dagster floor", "pg_dump"),
+            )
+            for name, count in (("small", 25), ("hundred", 100), ("many", 1_000))
         ),
     )
 }
