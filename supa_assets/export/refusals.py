@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from supa_assets.errors import PermissionDenied, SchemaChanged, SourceUnavailable, SupaAssetsError
+from supa_assets.errors import (
+    PermissionDenied,
+    SchemaChanged,
+    SettingsError,
+    SourceUnavailable,
+    SupaAssetsError,
+)
 from supa_assets.export.survey import SurveyedRelation
 from supa_assets.files.metadata import NotExportedReason
 from supa_assets.naming import Relation
@@ -14,6 +20,7 @@ from supa_assets.server.grants import Grant, grant_select, grant_usage, merge_gr
 
 __all__ = [
     "Refusal",
+    "explain_emptiness",
     "refuse_all",
     "refuse_filtered",
     "refuse_missing",
@@ -60,6 +67,14 @@ def refuse_all(refusals: Sequence[Refusal], *, table_count: int) -> None:
     raise error(
         f"{len(refusals)} of {table_count} tables can't be exported: {said}",
         hint=" ".join(_hints_of_all(refusals)),
+    )
+
+
+def explain_emptiness() -> SettingsError:
+    """What a run is told that would export nothing at all."""
+    return SettingsError(
+        "there is no table to export",
+        hint="see `supa-assets tables`, and the settings schemas and auth.",
     )
 
 

@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from supa_assets.errors import ExportFault, SettingsError, SupaAssetsError, TablesFailed
+from supa_assets.errors import ExportFault, SupaAssetsError, TablesFailed
 from supa_assets.export.checksums import with_checksums
 from supa_assets.export.outcome import TableOutcome
 from supa_assets.export.preflight import Preflight, explain_plain_text, preflight
-from supa_assets.export.refusals import Refusal
+from supa_assets.export.refusals import Refusal, explain_emptiness
 from supa_assets.export.source import SnapshotHold, SourceDatabase, SourceSession
 from supa_assets.export.write import write_logged_table
 from supa_assets.files.export_log import ExportLog
@@ -149,10 +149,7 @@ def _look(
                 break
         tables = [*tables, *found.unlocked]
     if not found.tables and not found.refusals:
-        raise SettingsError(
-            "there is no table to export",
-            hint="see `supa-assets tables`, and the settings schemas and auth.",
-        )
+        raise explain_emptiness()
     return hold, found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -11,7 +12,6 @@ from pydantic import Field
 
 from supa_assets.errors import ExportFault
 from supa_assets.export.run import ExportRun
-from supa_assets.export.write import write_logged_table
 from supa_assets.files.metadata import TableEntry
 from supa_assets.files.open import open_storage
 from supa_assets.files.publish import read_metadata
@@ -58,12 +58,7 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
         `on_progress` is called after each chunk with the table's name, rows and bytes so far. Raises, staging nothing,
         where the table can't be read whole.
         """
-        return write_logged_table(
-            run.open_stream(table),
-            run.staging,
-            run.log,
-            on_progress=lambda rows, size: on_progress(table.name, rows, size),
-        )
+        return run.write(table, on_progress=partial(on_progress, table.name))
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Say of a published table what metadata.json says."""

@@ -59,11 +59,7 @@ def report_export(report: Report, metadata: ExportMetadata) -> Iterator[Any]:
             yield from _materialize(report, metadata.tables[outcome.name])
         if outcome.entry and outcome.faults is not None:
             yield from _told(report.context, check_written_table(outcome.entry, outcome.faults))
-    yield from _report_whole(
-        report.context,
-        assess_published(metadata, report.plan),
-        {"outcomes": as_table(report.outcomes)},
-    )
+    yield from _report_whole(report, assess_published(metadata, report.plan))
 
 
 def _materialize(report: Report, entry: TableEntry) -> Iterator[dg.Output[Any]]:
@@ -77,10 +73,9 @@ def _materialize(report: Report, entry: TableEntry) -> Iterator[dg.Output[Any]]:
     context.log_event(dg.AssetMaterialization(dg.AssetKey(entry.name), metadata=said))
 
 
-def _report_whole(
-    context: dg.AssetExecutionContext, assessment: Assessment, more: dict[str, Any]
-) -> Iterator[Any]:
-    metadata = {**describe_export(assessment), **more}
+def _report_whole(report: Report, assessment: Assessment) -> Iterator[Any]:
+    context = report.context
+    metadata = {**describe_export(assessment), "outcomes": as_table(report.outcomes)}
     if EXPORT_KEY in context.selected_asset_keys:
         yield dg.Output(None, output_name=EXPORT_ASSET, metadata=metadata)
     else:

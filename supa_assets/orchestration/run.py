@@ -15,8 +15,9 @@ import dagster as dg
 # does both.
 from dagster._cli.utils import get_possibly_temporary_instance_for_cli
 
-from supa_assets.errors import SettingsError, SupaAssetsError
+from supa_assets.errors import SupaAssetsError
 from supa_assets.export.outcome import TableOutcome
+from supa_assets.export.refusals import explain_emptiness
 from supa_assets.export.run import ExportRun
 from supa_assets.files.metadata import TableEntry
 from supa_assets.files.open import open_storage
@@ -73,10 +74,7 @@ def run_export(
     """
     selected = [table.name for table in plan.tables if select is None or table.name in select]
     if not selected:
-        raise SettingsError(
-            "there is no table to export",
-            hint="see `supa-assets tables`, and the settings schemas and auth.",
-        )
+        raise explain_emptiness()
     begun: list[ExportRun] = []
     job = _build_job(settings, plan, begun.append)
     with _url_in_environment(settings):

@@ -7,6 +7,7 @@ import pytest
 from supa_assets.errors import PermissionDenied, SchemaChanged, SourceUnavailable, SupaAssetsError
 from supa_assets.export.refusals import (
     Refusal,
+    explain_emptiness,
     refuse_all,
     refuse_filtered,
     refuse_missing,
@@ -99,3 +100,9 @@ def test_a_table_that_came_too_late_is_a_changed_schema_with_what_helps() -> Non
     assert "run again" in (late.hint or "")
     assert "setting exclude" in (late.hint or "")
     assert late.reason == "created since the definitions were loaded"
+
+
+def test_a_run_that_would_export_nothing_is_told_where_tables_are_chosen() -> None:
+    error = explain_emptiness()
+    assert error.message == "there is no table to export"
+    assert "settings schemas and auth" in (error.hint or "")
