@@ -37,6 +37,7 @@ else:
     import tomli as tomllib
 
 __all__ = [
+    "DAGSTER_HOME_VARIABLE",
     "DATABASE_URL_VARIABLE",
     "SETTINGS_FILE",
     "SETTING_GROUPS",
@@ -54,6 +55,7 @@ __all__ = [
 
 DATABASE_URL_VARIABLE = "SUPABASE_DB_URL"
 TARGET_URL_VARIABLE = "SUPA_ASSETS_TARGET_URL"
+DAGSTER_HOME_VARIABLE = "DAGSTER_HOME"
 SETTINGS_FILE = "supa-assets.toml"
 _PREFIX = "SUPA_ASSETS_"
 _NO_SETTINGS = {"DATABASE_URL", "TARGET_URL"}
@@ -233,13 +235,17 @@ class Places(BaseModel):
     output: Location = "migration-data"
     """Where the files go: what `files.open.open_storage` opens."""
     state: Path | None = None
-    """Folder of the last known catalogue; `$DAGSTER_HOME/supa_assets` or `.dagster/supa_assets`."""
+    """Folder of what is remembered from run to run; where one stands doesn't change it."""
 
-    def state_folder(self) -> Path:
-        """Where the last known catalogue is kept."""
+    def state_folder(self) -> Path | None:
+        """Where the last known catalogue is kept, and Dagster's history where there is no instance.
+
+        None for a user without a home. Source: XDG Base Directory Specification, $XDG_STATE_HOME.
+        """
         if self.state is not None:
             return self.state
-        return Path(os.environ.get("DAGSTER_HOME") or ".dagster") / "supa_assets"
+        home = find_dagster_home()
+        return home / "supa_assets" if home else _find_users_state_folder()
 
     def require_database_url(self) -> str:
         """The connection URL; raises SettingsError where there is none."""
@@ -343,6 +349,25 @@ def find_target_url() -> str | None:
     """The database that restores write to, of the environment or .env."""
     url = os.environ.get(TARGET_URL_VARIABLE) or _from_dotenv(Path(".env")).get(TARGET_URL_VARIABLE)
     return (url or "").strip() or None
+
+
+def find_dagster_home() -> Path | None:
+    """DAGSTER_HOME of the environment or .env: the user's own Dagster instance."""
+    home = os.environ.get(DAGSTER_HOME_VARIABLE) or read_dotenv().get(DAGSTER_HOME_VARIABLE)
+    return Path(os.path.expanduser(home)) if home else None  # noqa: PTH111 - Path's raises without a home
+
+
+def read_dotenv() -> dict[str, str]:
+    """The variables of .env in the current folder; those of the environment win over them."""
+    return _from_dotenv(Path(".env"))
+
+
+def _find_users_state_folder() -> Path | None:
+    """A relative path in the variable counts as none, as the specification says."""
+    folder = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if not folder.is_absolute():
+        folder = Path(os.path.expanduser("~")) / ".local" / "state"  # noqa: PTH111 - as above
+    return folder / "supa-assets" if folder.is_absolute() else None
 
 
 def _explain_unknown(name: str) -> SettingsError:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import ValidationError
 
-from supa_assets.errors import OutputError, SourceError
+from supa_assets.errors import SourceError
 from supa_assets.export.source import SourceDatabase
+from supa_assets.export.state_folder import explain_state_folder, prepare_state_folder
+from supa_assets.files.private import write_private_file
 from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.settings import Settings
 
@@ -39,15 +38,15 @@ def read_or_recall_plan(settings: Settings) -> KnownPlan:
     recalled. Raises the SourceError of the connection where nothing is known.
     """
     database = SourceDatabase(settings)
-    path = settings.places.state_folder() / f"catalog-{_fingerprint(settings, database)}.json"
+    name = f"catalog-{_fingerprint(settings, database)}.json"
     try:
         plan = database.read_plan()
     except SourceError as error:
-        remembered = _recall(path)
+        remembered = _recall(settings, name)
         if remembered is None:
             raise
         return KnownPlan(remembered, is_recalled=True, error=error)
-    _remember(path, plan)
+    _remember(settings, name, plan)
     return KnownPlan(plan, is_recalled=False)
 
 
@@ -57,25 +56,19 @@ def _fingerprint(settings: Settings, database: SourceDatabase) -> str:
     return hashlib.sha256(f"{where}{chosen}".encode()).hexdigest()[:16]
 
 
-def _remember(path: Path, plan: ExportPlan) -> None:
-    """Written whole or not at all: several processes load definitions at once."""
-    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+def _remember(settings: Settings, name: str, plan: ExportPlan) -> None:
+    folder = prepare_state_folder(settings.places)
+    if folder is None:
+        return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(plan.model_dump_json(), encoding="utf-8")
-        unfinished.replace(path)
+        write_private_file(folder / name, plan.model_dump_json())
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise OutputError(
-            f'the catalogue can\'t be remembered in "{path.parent}": {error.strerror}',
-            hint="make the folder writable, or name another one in SUPA_ASSETS_STATE.",
-            path=str(path.parent),
-        ) from None
+        raise explain_state_folder(folder, error.strerror) from None
 
 
-def _recall(path: Path) -> ExportPlan | None:
+def _recall(settings: Settings, name: str) -> ExportPlan | None:
+    folder = settings.places.state_folder()
     try:
-        return ExportPlan.model_validate_json(path.read_bytes())
+        return ExportPlan.model_validate_json((folder / name).read_bytes()) if folder else None
     except (OSError, ValidationError):
         return None  # none known, or one of another version of this program

@@ -106,7 +106,7 @@ def test_a_folder_in_the_files_place_is_as_if_there_were_none(
 
 def test_a_state_folder_that_cannot_be_made_is_named(database: Database, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="can't be remembered in"):
+    with pytest.raises(OutputError, match=r"state folder .* can't be written to"):
         read_or_recall_plan(database.settings(state=tmp_path / "file" / "state"))
 
 
