@@ -52,6 +52,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))' \
 	  || { echo 'error: $(PYTHON) is not Python 3.10 to 3.14'; echo 'HINT: make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
+	@mkdir -p -m 700 .dagster
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	@echo 'installing into $(VENV) ...'

@@ -254,8 +254,9 @@ def read_row_count_from_instance(folder: Path, name: str) -> Any:
     """As the README shows it, in the folder whose dagster.yaml keeps the history."""
     program = (
         "import dagster as dg\n"
-        "from supa_assets.orchestration.run import open_instance\n"
-        "with open_instance() as instance:\n"
+        "from supa_assets.orchestration.instance import open_instance\n"
+        "from supa_assets.settings import load_settings\n"
+        "with open_instance(load_settings()) as instance:\n"
         f"    event = instance.get_latest_materialization_event(dg.AssetKey({name!r}))\n"
         "    print(event.asset_materialization.metadata['dagster/row_count'].value)\n"
     )

@@ -14,7 +14,7 @@ from supa_assets.cli.options import output_dir_option
 from supa_assets.cli.report import build_console
 from supa_assets.export.known_plan import read_or_recall_plan
 from supa_assets.plan.selection import select_tables
-from supa_assets.settings import DATABASE_URL_VARIABLE, Settings
+from supa_assets.settings import DATABASE_URL_VARIABLE, Settings, find_dagster_home
 
 __all__ = ["demo"]
 
@@ -94,13 +94,19 @@ def _program() -> str:
 
 def _open_ui(settings: Settings, port: int) -> int:
     """`dagster dev` in a process of its own; the URL goes by environment, never by argument."""
+    from supa_assets.orchestration.instance import (  # noqa: PLC0415 - importing Dagster takes two seconds
+        dagster_environment,
+    )
+
     build_console().print(f"opening http://127.0.0.1:{port} (Ctrl-C ends it)")
     environment = {
         **os.environ,
+        **dagster_environment(settings),
         DATABASE_URL_VARIABLE: settings.places.require_database_url(),
         "SUPA_ASSETS_OUTPUT": str(Path(settings.places.output).absolute()),
         "SUPA_ASSETS_STATE": str((settings.places.state or DEMO_FOLDER).absolute()),
     }
     command = [sys.executable, "-m", "dagster", "dev", "-m", "supa_assets.code_location"]
     command += ["-h", "127.0.0.1", "-p", str(port)]
-    return subprocess.run(command, env=environment, check=False).returncode
+    umask = -1 if find_dagster_home() else 0o077  # what Dagster writes is for its user alone
+    return subprocess.run(command, env=environment, umask=umask, check=False).returncode

@@ -111,16 +111,16 @@ def export_selection(
     settings: Settings, plan: ExportPlan, selection: Selection, *, keep_going: bool = False
 ) -> RunResult:
     """Run the export with live progress, and print what became of it."""
-    from supa_assets.orchestration.run import (  # noqa: PLC0415 - importing Dagster takes two seconds
+    from supa_assets.orchestration.instance import (  # noqa: PLC0415 - importing Dagster takes two seconds
         open_instance,
-        run_export,
     )
+    from supa_assets.orchestration.run import run_export  # noqa: PLC0415
 
     started = time.monotonic()
     log_path = open_storage(settings.places.output).log_path
     run_id = str(uuid.uuid4())
     display = ProgressDisplay(log_path, run_id, table_count=len(selection.tables))
-    with open_instance() as instance, display:
+    with open_instance(settings) as instance, display:
         result = run_export(
             settings,
             plan,

@@ -1,4 +1,4 @@
-"""A run of the same asset graph that the UI shows, from the command line's process, on the user's Dagster instance."""
+"""A run of the same asset graph that the UI shows, from the command line's process, on a Dagster instance."""
 
 from __future__ import annotations
 
@@ -10,10 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import dagster as dg
-
-# Where `dagster asset materialize` itself takes its instance from: DAGSTER_HOME, else ./dagster.yaml. Nothing public
-# does both.
-from dagster._cli.utils import get_possibly_temporary_instance_for_cli
 
 from supa_assets.errors import SupaAssetsError
 from supa_assets.export.outcome import TableOutcome
@@ -30,7 +26,7 @@ from supa_assets.orchestration.step import EXPORT_STEP
 from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.settings import DATABASE_URL_VARIABLE, Settings
 
-__all__ = ["RunResult", "open_instance", "run_export"]
+__all__ = ["RunResult", "run_export"]
 
 
 @dataclass(frozen=True)
@@ -46,14 +42,6 @@ class RunResult:
     """What lies in the folder now and is of this run, by asset name."""
     error: str | None
     """What failed the run besides its tables: the snapshot was lost, the files could not be published."""
-
-
-@contextmanager
-def open_instance() -> Iterator[dg.DagsterInstance]:
-    """The instance that `dagster dev` uses here: that of DAGSTER_HOME, else the one that ./dagster.yaml describes."""
-    quiet = logging.Logger("supa_assets.instance", level=logging.WARNING)
-    with get_possibly_temporary_instance_for_cli("supa-assets", logger=quiet) as instance:
-        yield instance
 
 
 def run_export(

@@ -18,7 +18,7 @@ from supa_assets.export.outcome import TableOutcome
 from supa_assets.export.run import ExportRun
 from supa_assets.files.export_log import LOG_FILE, follow_log
 from supa_assets.orchestration.jobs import EXPORT_ALL
-from supa_assets.orchestration.run import open_instance, run_export
+from supa_assets.orchestration.run import run_export
 from supa_assets_tests.support.dagster_runs import evaluations, materializations
 from supa_assets_tests.support.interference import (
     after_table,
@@ -378,11 +378,3 @@ def test_what_a_table_was_failed_by_while_the_server_was_away_is_not_tried_again
     assert result.tables["badges"].status == "failed"
     assert isinstance(result.tables["badges"].error, SourceError)
     assert set(result.published) == {"event_logs", "organizations", "profiles"}
-
-
-def test_the_instance_is_that_of_dagster_home(
-    project: Project, instance: dg.DagsterInstance
-) -> None:
-    assert project.url
-    with open_instance() as opened:
-        assert opened.root_directory == instance.root_directory

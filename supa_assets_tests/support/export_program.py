@@ -11,7 +11,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from supa_assets.export.known_plan import read_or_recall_plan
-from supa_assets.orchestration.run import open_instance, run_export
+from supa_assets.orchestration.instance import open_instance
+from supa_assets.orchestration.run import run_export
 from supa_assets.settings import load_settings
 
 
@@ -22,7 +23,7 @@ def main(url: str, output: str) -> None:
     plan = read_or_recall_plan(settings).plan
     print("planned", flush=True)
     sys.stdin.readline()
-    with open_instance() as instance:
+    with open_instance(settings) as instance:
         result = run_export(settings, plan, instance=instance)
     print(f"interrupted={result.is_interrupted} success={result.is_success} {result.error or ''}")
     for table in result.tables.values():
