@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from supa_assets.demo.server import EmbeddedServer
 from supa_assets_tests.support.databases import Database, new_database
+from supa_assets_tests.support.physical_copies import Copies, start_copies
 from supa_assets_tests.support.servers import WAL_SETTINGS, DebianServer, Server, quick_folder
 
 # How long an example takes says more of the machine than of the program.
@@ -61,6 +62,13 @@ def debian_server() -> Iterator[DebianServer]:
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def copies() -> Iterator[Copies]:
+    """A server of its own, and two physical copies of it."""
+    with start_copies() as copies:
+        yield copies
 
 
 @pytest.fixture(scope="session", params=["PostgreSQL 18", "PostgreSQL 15"])

@@ -36,7 +36,13 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *PACKAGE.rglob("*.md")]
 OURS = [
     *(
         DOCS / name
-        for name in ("ARCHITECTURE.md", "FORMAT.md", "PYTHON.md", "RESTORE.md", "TYPES.md")
+        for name in (
+            "ARCHITECTURE.md",
+            "FORMAT.md",
+            "PYTHON.md",
+            "RESTORE.md",
+            "TYPES.md",
+        )
     ),
     *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((DOCS / "decisions").glob("*.md")),

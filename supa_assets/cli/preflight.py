@@ -18,7 +18,7 @@ def print_preflight(settings: Settings, plan: ExportPlan, selected: Sequence[Pla
     """Look at the database as a run would before its first row, tell what it found; whether all can be read."""
     with SourceDatabase(settings).hold_snapshot() as hold:
         found = preflight(hold, plan, settings, selected={table.name for table in selected})
-        warning = explain_plain_text(hold.connection, hold.address)
+        warning = explain_plain_text(hold.connection)
     print_not_exported(found.relations, found.not_included)
     err = build_console(to_stderr=True)
     if warning:

@@ -54,7 +54,7 @@ folder_argument = click.argument("folder", metavar="[DIR]", required=False, type
 @click.option(
     "--into-source",
     is_flag=True,
-    help="Allow the target to be the database that the export came from; wants --yes, too.",
+    help="Allow the target to be the database that the export came from, or what may be it; wants --yes, too.",
 )
 @click.option("--yes", is_flag=True, help="Confirm --into-source.")
 def restore(

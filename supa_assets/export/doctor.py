@@ -16,12 +16,13 @@ import psycopg
 from supa_assets.errors import SettingsError, SupaAssetsError
 from supa_assets.export.preflight import Preflight, explain_plain_text, preflight
 from supa_assets.export.source import SourceDatabase
+from supa_assets.files.same_database import is_on_this_machine
 from supa_assets.notice import Notice
 from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.server.address import Address, parse_url
 from supa_assets.server.connection import connect
 from supa_assets.server.explain import explain_query_error
-from supa_assets.server.identity import identify_server
+from supa_assets.server.identity import identify_server, identify_source
 from supa_assets.server.queries import fetch_row
 from supa_assets.settings import Settings
 
@@ -69,11 +70,11 @@ def run_doctor(settings: Settings) -> Doctor:
 
 def _examine(doctor: Doctor, address: Address, settings: Settings) -> None:
     with _connected(address, settings) as connection:
-        entry = address.describe()
+        entry = identify_source(connection)
         doctor.note("ok", "connection", f"{entry.host}:{entry.port}/{entry.database} answers")
         found = fetch_row(connection, "doctor_session.sql")
         doctor.note("ok", "server", f"PostgreSQL {identify_server(connection).version}")
-        _check_tls(doctor, connection, address)
+        _check_tls(doctor, connection)
         for check in (_check_role, _check_replica, _check_timeouts):
             check(doctor, found)
         _check_free_connections(doctor, found, wanted=1 + settings.running.streams)
@@ -85,28 +86,30 @@ def _examine(doctor: Doctor, address: Address, settings: Settings) -> None:
 
 def _check_addresses(doctor: Doctor, address: Address) -> None:
     """Direct hosts have IPv6 addresses alone, and many networks none: the commonest reason for no connection."""
-    host, port = address.describe().host, address.describe().port
-    if address.is_local():
-        return
+    for host, port in address.hosts():
+        if not is_on_this_machine(host, None) and _has_only_ipv6(host, port):
+            doctor.note(
+                "warning",
+                "network",
+                f'"{host}" has only an IPv6 address',
+                "where there is no IPv6, use the session pooler's string (Dashboard, Connect), or buy the IPv4 add-on.",
+            )
+
+
+def _has_only_ipv6(host: str, port: int) -> bool:
     try:
-        families = {found[0] for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError:
-        return  # the connection's own error says it
-    if families == {socket.AF_INET6}:
-        doctor.note(
-            "warning",
-            "network",
-            f'"{host}" has only an IPv6 address',
-            "where there is no IPv6, use the session pooler's string (Dashboard, Connect), or buy the IPv4 add-on.",
-        )
+        return False  # the connection's own error says it
+    return {family for family, *_ in found} == {socket.AF_INET6}
 
 
-def _check_tls(doctor: Doctor, connection: psycopg.Connection[Any], address: Address) -> None:
-    if warning := explain_plain_text(connection, address):
+def _check_tls(doctor: Doctor, connection: psycopg.Connection[Any]) -> None:
+    if warning := explain_plain_text(connection):
         doctor.note("warning", "TLS", warning.text, warning.hint)
     elif not connection.pgconn.ssl_in_use:
         doctor.note("ok", "TLS", "none, on this machine")
-    elif address.parameters.get("sslmode") == "verify-full":
+    elif connection.info.get_parameters().get("sslmode") == "verify-full":
         doctor.note("ok", "TLS", "encrypted, and the server's certificate was verified")
     else:
         doctor.note(

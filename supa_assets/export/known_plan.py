@@ -52,7 +52,7 @@ def read_or_recall_plan(settings: Settings) -> KnownPlan:
 
 def _fingerprint(settings: Settings, database: SourceDatabase) -> str:
     chosen = settings.choice.model_dump_json()
-    where = database.describe().model_dump_json()
+    where = database.address.fingerprint()
     return hashlib.sha256(f"{where}{chosen}".encode()).hexdigest()[:16]
 
 

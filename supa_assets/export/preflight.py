@@ -30,9 +30,9 @@ from supa_assets.files.structure import StructureEntry
 from supa_assets.naming import Relation
 from supa_assets.notice import Notice
 from supa_assets.plan.export_plan import ExportPlan, PlannedTable, plan_export
-from supa_assets.server.address import Address
 from supa_assets.server.catalog import read_catalog
 from supa_assets.server.explain import explain_query_error
+from supa_assets.server.identity import is_local
 from supa_assets.server.structure import read_structure
 from supa_assets.settings import Settings
 
@@ -107,19 +107,19 @@ def read_tables(
     when it loads the definitions anew.
     """
     try:
-        catalog = read_catalog(hold.connection, settings.choice, address=hold.address)
+        catalog = read_catalog(hold.connection, settings.choice)
     except psycopg.Error as error:
         raise explain_query_error(error, hold.address) from None
     names = {table.relation: table.name for table in loaded.tables}
     return {t.relation: t for t in plan_export(catalog, settings.choice, names=names).tables}
 
 
-def explain_plain_text(connection: psycopg.Connection[Any], address: Address) -> Notice | None:
+def explain_plain_text(connection: psycopg.Connection[Any]) -> Notice | None:
     """A warning where rows and the password's proof travel unencrypted to another machine."""
-    if connection.pgconn.ssl_in_use or address.is_local():
+    if connection.pgconn.ssl_in_use or is_local(connection):
         return None
     return Notice(
-        f'the connection to "{address.describe().host}" is not encrypted',
+        f'the connection to "{connection.info.host}" is not encrypted',
         hint="add ?sslmode=require to the URL, or better sslmode=verify-full (docs/CONFIGURATION.md, TLS).",
     )
 

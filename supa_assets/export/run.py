@@ -197,7 +197,7 @@ class ExportRun:
 
     def list_warnings(self) -> list[str]:
         """What a person should know before the first row, though it keeps nothing from being exported."""
-        warning = explain_plain_text(self.hold.connection, self.hold.address)
+        warning = explain_plain_text(self.hold.connection)
         drift = [
             f"changed since the definitions loaded: {change.describe()}{self._outcome_of(change)}"
             for change in self.found.drift

@@ -42,8 +42,8 @@ class _InSnapshot:
 
     @cached_property
     def source(self) -> SourceEntry:
-        """Which database this is, with its server's own identifier where the role may ask."""
-        return identify_source(self.connection, self.address)
+        """Which database this is, as the connection tells it."""
+        return identify_source(self.connection)
 
     @property
     def server(self) -> ServerEntry:
@@ -156,15 +156,16 @@ class SourceDatabase:
     def settings(self) -> Settings:
         return self._settings
 
-    def describe(self) -> SourceEntry:
-        """Host, port and database, without connecting."""
-        return self._address.describe()
+    @property
+    def address(self) -> Address:
+        """The URL, parsed; which database it leads to, a connection tells."""
+        return self._address
 
     def read_plan(self) -> ExportPlan:
         """Read the catalogue and plan the export of what the settings select."""
         with self._connect() as connection, self._explaining():
             self._pin(connection)
-            catalog = read_catalog(connection, self._settings.choice, address=self._address)
+            catalog = read_catalog(connection, self._settings.choice)
         return plan_export(catalog, self._settings.choice)
 
     @contextmanager

@@ -175,31 +175,26 @@ class BrokenReference(Entry):
 
 
 class SourceEntry(Entry):
-    """Where from. Never a user, never a password."""
+    """Where from, as the connection told it. Never a user, never a password.
+
+    The files of older versions have what the URL seemed to say, and neither `database_oid` nor `host_address`.
+    """
 
     host: str
+    """The host that answered, as it was named; the folder of a socket."""
+    host_address: str | None = None
+    """What its name was resolved to; absent for a socket."""
     port: int
     database: str
+    """`current_database()`: a pooler may call it otherwise."""
+    database_oid: int | None = None
+    """In its server. Where one of that name is made anew, it gets another one."""
     project: str | None = None
-    """The Supabase project's ref, where the address tells it: on a shared pooler it alone tells two databases apart."""
+    """The Supabase project's ref, where host or user tell it: on a shared pooler it alone tells two databases apart."""
     system_identifier: str | None = None
-    """`pg_control_system()`'s, made by initdb; absent where the role may not ask."""
-
-    def is_same_database(self, other: SourceEntry) -> bool:
-        """Whether both lead to one database.
-
-        A project's direct and pooled addresses do, and so do two ports of one server. Where a project is known, the
-        server's identifier says nothing: a project may be a copy of another one, or start from the same disk image.
-        """
-        if self.project and other.project:
-            return (self.project, self.database) == (other.project, other.database)
-        has_project = self.project or other.project
-        if self.system_identifier and other.system_identifier and not has_project:
-            return (self.system_identifier, self.database) == (
-                other.system_identifier,
-                other.database,
-            )
-        return (self.host, self.port, self.database) == (other.host, other.port, other.database)
+    """`pg_control_system()`'s, made by initdb, kept by physical copies; absent where the role may not ask."""
+    timeline: int | None = None
+    """Of the WAL that the server wrote; raised when a copy is promoted. Absent where it wrote none."""
 
 
 class ServerEntry(Entry):

@@ -23,6 +23,7 @@ from supa_assets.files.metadata import (
     SourceEntry,
     TableEntry,
 )
+from supa_assets.files.same_database import compare_databases
 from supa_assets.files.staged_entries import read_staged_entries
 from supa_assets.files.storage import Files, Publication, Staging, Storage
 from supa_assets.files.structure import StructureEntry, merge_structures
@@ -148,15 +149,24 @@ def _parse(data: bytes, files: Files) -> ExportMetadata:
 
 
 def _refuse_other_database(published: SourceEntry, source: SourceEntry, files: Files) -> None:
-    if not published.is_same_database(source):
-        expected, found = _describe(published), _describe(source)
-        raise OutputError(
-            f'"{files.location}" holds an export of {expected}, this run reads {found}',
-            hint="name another folder with --output-dir, or move that one away.",
-            path=files.location,
-            expected=expected,
-            found=found,
-        )
+    """Only for what is surely the same database: an export may be the only one that is left of another."""
+    likeness = compare_databases(published, source)
+    if likeness.verdict == "same":
+        return
+    expected, found = _describe(published), _describe(source)
+    hint = "name another folder with --output-dir, or move that one away"
+    doubt = ""
+    if likeness.verdict == "unknown":
+        doubt = ", which may be another database"
+        if (published.host, published.port) != (source.host, source.port):
+            hint += f"; if it is the same database, connect by {published.host}:{published.port}"
+    raise OutputError(
+        f'"{files.location}" holds an export of {expected}, this run reads {found}{doubt}: {likeness.reason}',
+        hint=f"{hint}.",
+        path=files.location,
+        expected=expected,
+        found=found,
+    )
 
 
 def _describe(source: SourceEntry) -> str:

@@ -47,7 +47,8 @@ class RestoreConfig(dg.Config):
     dry_run: bool = Field(default=False, description="Check files and target; write nothing.")
     into_source: bool = Field(
         default=False,
-        description="Allow the target to be the database that the export came from; wants confirm_into_source, too.",
+        description="Allow the target to be the database that the export came from, or what may be it; wants"
+        " confirm_into_source, too.",
     )
     confirm_into_source: bool = Field(default=False, description="Confirm into_source.")
 

@@ -28,6 +28,7 @@ from supa_assets.files.metadata import (
     TableEntry,
 )
 from supa_assets.files.publish import require_metadata
+from supa_assets.files.same_database import compare_databases
 from supa_assets.files.storage import Files, Storage
 from supa_assets.files.verify import verify_export
 from supa_assets.plan.row_shape import RowShape
@@ -352,6 +353,9 @@ def _list_unproved(
             "anything of the target but rows, foreign keys and sequences: policies, functions, triggers, grants, views,"
             " indexes, defaults and checks were not compared"
         )
+        likeness = compare_databases(metadata.source_database, proof.target)
+        if likeness.verdict != "other":
+            yield f"that the target is another database than the source: {likeness.reason}"
     if not metadata.is_one_snapshot:
         yield "that the tables match each other: they were read in several snapshots"
     if metadata.structure is None:

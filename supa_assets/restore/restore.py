@@ -19,6 +19,7 @@ from psycopg import errors, sql
 from supa_assets.errors import SettingsError, TargetError
 from supa_assets.files.metadata import ExportMetadata, SourceEntry, TableEntry
 from supa_assets.files.publish import require_metadata
+from supa_assets.files.same_database import compare_databases
 from supa_assets.files.storage import Storage
 from supa_assets.notice import Notice
 from supa_assets.restore.bypass import Bypass, choose_bypass
@@ -140,15 +141,16 @@ class _Restore:
         self._where = database.describe(connection)
 
     def refuse_source(self, *, may_write_into_source: bool) -> None:
-        if (
-            self._metadata.source_database.is_same_database(self._where)
-            and not may_write_into_source
-        ):
-            raise SettingsError(
-                f'the target "{self._where.database}" on {self._where.host}:{self._where.port} is the database that'
-                " the export came from",
-                hint="name another one; if you do mean the source, give --into-source and --yes.",
-            )
+        """Raise where the target is the source, or where nobody can tell."""
+        likeness = compare_databases(self._metadata.source_database, self._where)
+        if likeness.verdict == "other" or may_write_into_source:
+            return
+        is_it = "is" if likeness.verdict == "same" else "may be"
+        raise SettingsError(
+            f'the target "{self._where.database}" on {self._where.host}:{self._where.port} {is_it} the database that'
+            f" the export came from: {likeness.reason}",
+            hint="name another one; if you do mean this one, give --into-source and --yes.",
+        )
 
     def run(self, *, creates: bool, is_dry_run: bool) -> RestoreResult:
         creation = (

@@ -139,8 +139,8 @@ class TargetDatabase:
             connection.close()
 
     def describe(self, connection: psycopg.Connection[Any]) -> SourceEntry:
-        """Host, port and database, and the server's own identifier where the role may ask."""
-        return identify_source(connection, self.address)
+        """Which database this is, as the connection tells it."""
+        return identify_source(connection)
 
 
 def find_target(settings: Settings, url: str | None = None) -> TargetDatabase:

@@ -1,4 +1,4 @@
-"""A connection URL, parsed: where it leads, and how text is kept free of its password.
+"""A connection URL, parsed: what it says of where it leads, and how text is kept free of its password.
 
 A URL that libpq can't parse is never quoted, and text that comes from libpq or the server is searched for the password
 in every form it was given in.
@@ -6,68 +6,88 @@ in every form it was given in.
 
 from __future__ import annotations
 
+import json
+import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import psycopg
 from psycopg import conninfo, pq
+from psycopg.pq.abc import PGconn
 
 from supa_assets.errors import SettingsError
-from supa_assets.files.metadata import SourceEntry
 from supa_assets.settings import DATABASE_URL_VARIABLE
 
-__all__ = ["Address", "parse_url"]
+__all__ = ["SUPABASE_DIRECT_HOST", "Address", "parse_url"]
 
-_SUPABASE_DIRECT_HOST = re.compile(r"db\.([a-z0-9]+)\.supabase\.co")
-_SUPABASE_POOLER_HOST = re.compile(r"[a-z0-9-]+\.pooler\.supabase\.com")
+SUPABASE_DIRECT_HOST = re.compile(r"db\.([a-z0-9]+)\.supabase\.co")
 
 
 @dataclass(frozen=True)
 class Address:
-    """A parsed connection URL. Its repr has no password."""
+    """A parsed connection URL. Its repr has no password.
+
+    Which database it leads to, only a connection tells: `supa_assets.server.identity`.
+    """
 
     parameters: dict[str, str]
+    _used: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """User and password that libpq took, wherever it found them."""
 
     def __repr__(self) -> str:
-        entry = self.describe()
-        return f"Address({entry.host}:{entry.port}/{entry.database})"
+        return f"Address({self.describe()})"
 
-    def describe(self) -> SourceEntry:
-        """Host, port and database as libpq would choose them; the first of several hosts."""
-        host = (self._get("host") or self._get("hostaddr") or "localhost").split(",")[0]
-        port = self._get("port").split(",")[0]
-        return SourceEntry(
-            host=host,
-            port=int(port) if _PORT.fullmatch(port) else 5432,
-            database=self._get("dbname") or self._get("user") or "postgres",
-            project=self._project(host.lower()),
-        )
+    def describe(self) -> str:
+        """What is known before there is a connection, in one line: all hosts, or else the service that names them."""
+        if self._is_by_service():
+            given = [self.parameters.get(name) for name in ("host", "dbname")]
+            return "/".join(filter(None, [f"service {self.parameters['service']}", *given]))
+        hosts = ",".join(f"{host}:{port}" for host, port in self.hosts())
+        database = self._get("dbname") or self._get("user") or "postgres"
+        return f"{hosts or f'[local]:{self._port(0)}'}/{database}"
+
+    def hosts(self) -> list[tuple[str, int]]:
+        """Those that the URL, or else the environment, names, with their ports; none where a service's file does."""
+        named = self._named("host") or self._named("hostaddr")
+        return [(host, self._port(n)) for n, host in enumerate(named.split(","))] if named else []
+
+    def fingerprint(self) -> str:
+        """Where libpq is sent, in one text that differs for another place; without a credential."""
+        told = {name: self._get(name) for name in _DIRECTIONS}
+        return json.dumps([told, _read_services(self.parameters) if told["service"] else []])
+
+    def remember(self, pgconn: PGconn) -> None:
+        """Keep the user and password that libpq took, from a service file, say: for hints, and to redact."""
+        self._used["user"] = pgconn.user.decode("utf-8", "replace")
+        self._used["password"] = pgconn.password.decode("utf-8", "surrogateescape")
 
     def user(self) -> str:
-        return self._get("user")
-
-    def is_local(self) -> bool:
-        """Whether the server is on this machine: a socket or a loopback address."""
-        host = self.describe().host
-        return host.startswith(("/", "@", "127.")) or host in {"localhost", "::1"}
-
-    def is_supabase_direct(self) -> bool:
-        """Whether it is a Supabase project's own host, which has an IPv6 address only."""
-        return _SUPABASE_DIRECT_HOST.fullmatch(self.describe().host.lower()) is not None
+        """That of the connection; before there is one, what URL and environment say."""
+        return self._used.get("user") or self._get("user")
 
     def redact(self, text: str) -> str:
         """`text` without the password, whichever of its characters are percent-encoded, and without that of any URL."""
-        if password := self._get("password"):
+        passwords = {self._get("password"), self._used.get("password", "")} - {""}
+        for password in sorted(passwords, key=len, reverse=True):
             text = re.sub("".join(map(_in_any_form, password)), "***", text)
         return re.sub(r"(postgres(?:ql)?://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
 
-    def _project(self, host: str) -> str | None:
-        """The Supabase project's ref: in the direct host's name, or in the pooler's user `role.<ref>`."""
-        if direct := _SUPABASE_DIRECT_HOST.fullmatch(host):
-            return direct[1]
-        if _SUPABASE_POOLER_HOST.fullmatch(host):
-            return self.user().rpartition(".")[2] if "." in self.user() else None
-        return None
+    def _is_by_service(self) -> bool:
+        """A service in the environment is among libpq's defaults already."""
+        return "service" in self.parameters
+
+    def _named(self, keyword: str) -> str:
+        """As `_get`; but the environment gives way to the service that the URL names."""
+        return self.parameters.get(keyword, "") if self._is_by_service() else self._get(keyword)
+
+    def _port(self, number: int) -> int:
+        """Of the host with this number: a single port is that of all hosts."""
+        ports = self._named("port").split(",")
+        port = ports[number] if number < len(ports) else ports[0]
+        return int(port) if _PORT.fullmatch(port) else 5432
 
     def _get(self, keyword: str) -> str:
         """The URL's value, else what libpq takes from the environment (PGHOST, PGPASSWORD, …)."""
@@ -79,12 +99,29 @@ class Address:
         return ""
 
 
+def _read_services(parameters: Mapping[str, str]) -> list[str]:
+    """The lines of the service files that libpq may read, but passwords."""
+    folder = os.environ.get("PGSYSCONFDIR")
+    files = [
+        parameters.get("servicefile") or os.environ.get("PGSERVICEFILE") or "~/.pg_service.conf",
+        *([f"{folder}/pg_service.conf"] if folder else []),
+    ]
+    lines: list[str] = []
+    for file in files:
+        with suppress(OSError, RuntimeError):  # no such file, no home folder
+            lines += Path(file).expanduser().read_text("utf-8", "replace").splitlines()
+    return [line for line in lines if "password" not in line.lower()]
+
+
 def _in_any_form(character: str) -> str:
     """A pattern for the character percent-encoded or as it is; the longer form first, for the sake of `%`."""
     encoded = "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
     return f"(?:(?i:{encoded})|{re.escape(character)})"
 
 
+_DIRECTIONS = (
+    "host", "hostaddr", "port", "dbname", "user", "service", "target_session_attrs", "options",
+)  # fmt: skip
 _PORT = re.compile(r"[0-9]{1,5}")
 _PORTS = re.compile(rf"(?:(?:{_PORT.pattern})?,)*(?:{_PORT.pattern})?")
 _OTHER_TOOLS_PARAMETERS = (

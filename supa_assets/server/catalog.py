@@ -15,7 +15,6 @@ import psycopg
 from supa_assets.errors import SettingsError
 from supa_assets.files.metadata import ReferenceEntry, ServerEntry, SourceEntry
 from supa_assets.naming import Relation
-from supa_assets.server.address import Address
 from supa_assets.server.identity import identify_server, identify_source
 from supa_assets.server.queries import fetch_query, fetch_row
 from supa_assets.settings import Choice
@@ -88,9 +87,7 @@ class Catalog:
     types: Mapping[int, Type]
 
 
-def read_catalog(
-    connection: psycopg.Connection[Any], choice: Choice, *, address: Address
-) -> Catalog:
+def read_catalog(connection: psycopg.Connection[Any], choice: Choice) -> Catalog:
     """The tables that `choice` selects; raises SettingsError for a schema that isn't there.
 
     The connection must be in a transaction with `search_path` empty, so that type names come out qualified.
@@ -108,7 +105,7 @@ def read_catalog(
     references = _read_references(connection, relation_ids)
     type_ids = {column.type_id for of_table in columns.values() for column in of_table}
     return Catalog(
-        source=identify_source(connection, address),
+        source=identify_source(connection),
         server=identify_server(connection),
         read_at=fetch_row(connection, "catalog_time.sql")["read_at"],
         tables=tuple(

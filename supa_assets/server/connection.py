@@ -44,6 +44,7 @@ def connect(
     except (psycopg.Error, UnicodeError) as error:
         # Not only OperationalError: psycopg refuses some parameters, and the resolver some names, in their own ways.
         raise explain_connection_error(error, address) from None
+    address.remember(connection.pgconn)
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     if connection.info.server_version < oldest_server:

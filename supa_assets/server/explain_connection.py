@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import psycopg
+from psycopg.pq.abc import PGconn
+
 from supa_assets.errors import SourceError, SourceUnavailable
-from supa_assets.server.address import Address
+from supa_assets.server.address import SUPABASE_DIRECT_HOST, Address
 
 __all__ = ["explain_connection_error"]
 
@@ -116,9 +119,11 @@ _IPV6_HINT = (
 
 def explain_connection_error(error: Exception, address: Address) -> SourceError:
     """What kept a connection from opening, with the fix where the cause is known."""
+    tried = error.pgconn if isinstance(error, psycopg.Error) else None
+    if tried is not None:
+        address.remember(tried)
     said = " ".join(address.redact(str(error)).split())
     said = re.sub(r"^connection (?:failed|is bad): ", "", said)
-    entry = address.describe()
     symptom = next((s for s in _SYMPTOMS if re.search(s.pattern, said, re.IGNORECASE)), None)
     hint = (
         symptom.hint if symptom else "see the message; `psql` with the same URL should fail alike."
@@ -126,9 +131,24 @@ def explain_connection_error(error: Exception, address: Address) -> SourceError:
     is_routing = symptom is not None and (
         "host's spelling" in symptom.hint or "no way" in symptom.hint
     )
-    if address.is_supabase_direct() and is_routing:
+    if is_routing and _leads_to_direct_host(address, tried):
         hint = _IPV6_HINT
     kind = SourceUnavailable if symptom and symptom.may_pass else SourceError
-    return kind(
-        f'cannot connect to "{entry.host}:{entry.port}/{entry.database}": {said}', hint=hint
-    )
+    return kind(f'cannot connect to "{_describe(address, tried)}": {said}', hint=hint)
+
+
+def _describe(address: Address, tried: PGconn | None) -> str:
+    """Where the attempt went: a service or libpq's default may have named it. Of several hosts it is but the last."""
+    if tried is None or not tried.host or len(address.hosts()) > 1:
+        return address.describe()
+    return f"{_decode(tried.host)}:{_decode(tried.port)}/{_decode(tried.db)}"
+
+
+def _leads_to_direct_host(address: Address, tried: PGconn | None) -> bool:
+    """Whether it is a Supabase project's own host, which has an IPv6 address only."""
+    hosts = [host for host, _ in address.hosts()] or ([_decode(tried.host)] if tried else [])
+    return any(SUPABASE_DIRECT_HOST.fullmatch(host.lower()) for host in hosts)
+
+
+def _decode(value: bytes) -> str:
+    return value.decode("utf-8", "replace")

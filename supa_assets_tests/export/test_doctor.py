@@ -13,6 +13,8 @@ from pydantic import SecretStr
 from supa_assets.export.doctor import Doctor, Finding, run_doctor
 from supa_assets.settings import Settings
 from supa_assets_tests.support.databases import Database
+from supa_assets_tests.support.physical_copies import service_file
+from supa_assets_tests.support.proxy import Proxy, find_network_address
 
 
 def by_subject(doctor: Doctor) -> dict[str, Finding]:
@@ -100,17 +102,28 @@ def test_a_host_with_an_ipv6_address_alone_is_told(monkeypatch: pytest.MonkeyPat
     assert "session pooler" in (network.hint or "")
 
 
-def test_plain_text_to_another_machine_is_a_warning(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The name of this machine stands for another's: it is no loopback address."""
+def test_plain_text_to_another_machine_is_a_warning(database: Database) -> None:
     database.execute("CREATE TABLE a (id int)")
-    url = database.url.replace("@127.0.0.1:", "@elsewhere.example:") + "?hostaddr=127.0.0.1"
-    found = by_subject(run_doctor(url_settings(url)))
+    host = find_network_address()
+    with Proxy(database.server.port, lambda *_: True, host=host) as proxy:
+        url = database.url.replace(
+            f"127.0.0.1:{database.server.port}", f"elsewhere.example:{proxy.port}"
+        )
+        found = by_subject(run_doctor(url_settings(f"{url}?hostaddr={host}")))
 
     assert found["TLS"].level == "warning"
     assert 'connection to "elsewhere.example" is not encrypted' in found["TLS"].text
     assert "sslmode=require" in (found["TLS"].hint or "")
+
+
+def test_the_database_that_a_service_leads_to_is_told(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "services").write_text(service_file(database))
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    found = by_subject(run_doctor(url_settings("postgresql:///?service=mine")))
+    where = f"127.0.0.1:{database.server.port}/{database.name}"
+    assert found["connection"].text == f"{where} answers"
 
 
 def test_a_locked_table_keeps_nobody_waiting(database: Database) -> None:

@@ -12,6 +12,7 @@ from supa_assets.errors import OutputError, SettingsError, SourceError
 from supa_assets.export.known_plan import read_or_recall_plan
 from supa_assets.settings import Settings
 from supa_assets_tests.support.databases import Database
+from supa_assets_tests.support.physical_copies import service_file
 
 
 @pytest.fixture
@@ -76,6 +77,23 @@ def test_another_database_recalls_nothing(known: Settings) -> None:
     url = unreachable(known).places.require_database_url().rpartition("/")[0]
     with pytest.raises(SourceError):
         read_or_recall_plan(known.changed(database_url=SecretStr(f"{url}/postgres")))
+
+
+def test_a_service_that_names_another_database_by_now_recalls_nothing(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = tmp_path / "services"
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    settings = database.settings(state=tmp_path / "state").changed(
+        database_url=SecretStr("postgresql:///?service=mine")
+    )
+    services.write_text(service_file(database))
+    assert not read_or_recall_plan(settings).is_recalled
+    services.write_text(service_file(database, password="zzzzqqqq"))
+    assert read_or_recall_plan(settings).is_recalled
+    services.write_text(service_file(database, password="zzzzqqqq", dbname="other"))
+    with pytest.raises(SourceError, match="password authentication failed"):
+        read_or_recall_plan(settings)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"tables": 1}', b"\xff"])

@@ -11,7 +11,9 @@ from supa_assets.export.preflight import Preflight, explain_plain_text, prefligh
 from supa_assets.naming import Relation
 from supa_assets.plan.export_plan import ExportPlan, PlannedTable
 from supa_assets.server.address import parse_url
+from supa_assets.server.connection import connect
 from supa_assets_tests.support.databases import Database
+from supa_assets_tests.support.proxy import Proxy, find_network_address
 
 PLATFORM = """
 CREATE SCHEMA auth;
@@ -347,11 +349,13 @@ def test_the_tables_of_a_snapshot_keep_the_names_that_the_graph_gave_them(
 
 
 def test_an_unencrypted_connection_to_another_machine_is_a_warning(database: Database) -> None:
+    host = find_network_address()
     with database.source().hold_snapshot() as hold:
-        assert explain_plain_text(hold.connection, hold.address) is None  # this machine
-        warning = explain_plain_text(
-            hold.connection, parse_url("postgresql://u:secret@db.example.com/d")
-        )
+        assert explain_plain_text(hold.connection) is None  # this machine
+    with Proxy(database.server.port, lambda *_: True, host=host) as proxy:
+        url = database.url.replace(f":{database.server.port}/", f":{proxy.port}/")
+        with connect(parse_url(url.replace("127.0.0.1", host)), timeout_s=5) as connection:
+            warning = explain_plain_text(connection)
     assert warning is not None
-    assert warning.text == 'the connection to "db.example.com" is not encrypted'
+    assert warning.text == f'the connection to "{host}" is not encrypted'
     assert "sslmode=verify-full" in (warning.hint or "")

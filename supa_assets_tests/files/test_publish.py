@@ -239,23 +239,19 @@ def test_an_export_of_all_tables_does_not_replace_that_of_another_database(tmp_p
     assert_refused(storage, OutputError, message, source=OTHER_SOURCE, replaces_all=True)
 
 
-@pytest.mark.parametrize(
-    ("one", "two", "is_same"),
-    [
-        (("pooler", 5432, "aaaa"), ("pooler", 5432, "bbbb"), False),
-        (("pooler", 6543, "aaaa"), ("db.aaaa.supabase.co", 5432, "aaaa"), True),
-        (("localhost", 5432, None), ("localhost", 5433, None), False),
-        (("localhost", 5432, None), ("localhost", 5432, "aaaa"), True),
-    ],
-)
-def test_a_project_tells_databases_behind_one_pooler_apart(
-    one: tuple[object, ...], two: tuple[object, ...], is_same: bool
+def test_an_export_of_what_may_be_another_database_is_kept_and_the_way_on_is_told(
+    tmp_path: Path,
 ) -> None:
-    fields = ("host", "port", "project")
-    first, second = (
-        SOURCE.model_copy(update=dict(zip(fields, values, strict=True))) for values in (one, two)
-    )
-    assert first.is_same_database(second) is second.is_same_database(first) is is_same
+    storage = new_folder(tmp_path)
+    source = SOURCE.model_copy(update={"system_identifier": "7"})
+    stage(storage, "one", "orders", some_rows(1))
+    publish(storage, "one", source=source)
+    copy = source.model_copy(update={"host": "copy.example.com"})
+    message = "holds an export of .*, which may be another database: .* a physical copy"
+    assert_refused(storage, OutputError, message, source=copy)
+    with pytest.raises(OutputError, match=message) as caught:
+        refuse_other_export(storage, copy)
+    assert "connect by db.example.com:5432" in str(caught.value.hint)
 
 
 def test_a_run_that_staged_nothing_publishes_nothing(tmp_path: Path) -> None:

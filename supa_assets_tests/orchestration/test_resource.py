@@ -98,7 +98,7 @@ def test_the_database_is_known_without_a_connection() -> None:
     supabase = SupabaseResource(
         database_url="postgresql://u:secret@127.0.0.1:1/d", settings={"streams": 5}
     )
-    assert supabase.database().describe().port == 1
+    assert supabase.database().address.describe() == "127.0.0.1:1/d"
     assert supabase.database().settings.running.streams == 5
 
 
@@ -107,9 +107,9 @@ def test_the_url_is_the_environment_s_where_the_resource_has_none(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://u:secret@127.0.0.1:2/d")
-    assert SupabaseResource().database().describe().port == 2
+    assert SupabaseResource().database().address.describe() == "127.0.0.1:2/d"
     other = SupabaseResource(database_url="postgresql://u:secret@127.0.0.1:3/d")
-    assert other.database().describe().port == 3
+    assert other.database().address.describe() == "127.0.0.1:3/d"
     monkeypatch.delenv("SUPABASE_DB_URL")
     with pytest.raises(SettingsError, match="SUPABASE_DB_URL is not set"):
         SupabaseResource().database()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -10,7 +11,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from supa_assets.errors import SettingsError, SupaAssetsError
-from supa_assets.files.metadata import SourceEntry
 from supa_assets.server.address import parse_url
 from supa_assets.server.connection import connect
 from supa_assets.settings import Settings
@@ -26,22 +26,36 @@ def refusal(url: str) -> SettingsError:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("postgresql://u:p@db.example.com:6543/app", ("db.example.com", 6543, "app")),
-        ("postgres://u:p@h/app", ("h", 5432, "app")),
-        ("postgresql://u:p@[2001:db8::1]:5433/app", ("2001:db8::1", 5433, "app")),
-        ("postgresql://u:p@h1,h2:2/app", ("h1", 5432, "app")),
-        ("postgresql://u:p@h1:1,h2:2/app", ("h1", 1, "app")),
-        ("postgresql:///app?host=/run/pg&port=7&user=u", ("/run/pg", 7, "app")),
-        ("postgresql://u:p%40%2F%3F%23%25@h/a%20b", ("h", 5432, "a b")),
-        ("postgresql://u@h", ("h", 5432, "u")),
-        ("postgresql://u:p@h/app?sslmode=require&application_name=x", ("h", 5432, "app")),
-        ("postgresql://u@h/app?password=p@s", ("h", 5432, "app")),
+        ("postgresql://u:p@db.example.com:6543/app", "db.example.com:6543/app"),
+        ("postgres://u:p@h/app", "h:5432/app"),
+        ("postgresql://u:p@[2001:db8::1]:5433/app", "2001:db8::1:5433/app"),
+        ("postgresql://u:p@h1,h2:2/app", "h1:5432,h2:2/app"),
+        ("postgresql://u:p@h1,h2/app?port=7", "h1:7,h2:7/app"),
+        ("postgresql:///app?host=/run/pg&port=7&user=u", "/run/pg:7/app"),
+        ("postgresql:///app?hostaddr=10.0.0.1", "10.0.0.1:5432/app"),
+        ("postgresql://u:p%40%2F%3F%23%25@h/a%20b", "h:5432/a b"),
+        ("postgresql://u@h", "h:5432/u"),
+        ("postgresql://u@", "[local]:5432/u"),
+        ("postgresql://u:p@h/app?sslmode=require&application_name=x", "h:5432/app"),
+        ("postgresql://u@h/app?password=p@s", "h:5432/app"),
+        ("postgresql://u:p@/?service=mine", "service mine"),
+        ("postgresql://u:p@h/app?service=mine", "service mine/h/app"),
     ],
 )
-def test_an_address_tells_host_port_and_database(url: str, expected: tuple[str, int, str]) -> None:
-    entry = parse_url(url).describe()
-    assert (entry.host, entry.port, entry.database) == expected
-    assert entry.project is None
+def test_an_address_says_no_more_than_is_known_of_where_it_leads(url: str, expected: str) -> None:
+    assert parse_url(url).describe() == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://h1,h2:2/app", [("h1", 5432), ("h2", 2)]),
+        ("postgresql:///app", []),
+        ("postgresql:///app?service=mine", []),
+    ],
+)
+def test_hosts_are_those_that_are_named(url: str, expected: list[tuple[str, int]]) -> None:
+    assert parse_url(url).hosts() == expected
 
 
 def test_what_the_url_leaves_out_comes_from_libpqs_environment(
@@ -52,66 +66,42 @@ def test_what_the_url_leaves_out_comes_from_libpqs_environment(
     monkeypatch.setenv("PGDATABASE", "other")
     monkeypatch.setenv("PGPASSWORD", "s3cret word")
     address = parse_url("postgresql://")
-    assert address.describe() == SourceEntry(host="elsewhere", port=7777, database="other")
+    assert address.describe() == "elsewhere:7777/other"
+    assert parse_url("postgresql:///?service=mine").describe() == "service mine"
     assert address.redact("no s3cret word here, no s3cret%20word") == "no *** here, no ***"
     monkeypatch.setenv("PGPORT", "no number")
-    assert address.describe().port == 5432
+    assert address.describe() == "elsewhere:5432/other"
 
 
-@pytest.mark.parametrize(
-    ("url", "project"),
-    [
-        (f"postgresql://postgres:p@db.{PROJECT}.supabase.co:5432/postgres", PROJECT),
-        (f"postgresql://postgres:p@DB.{PROJECT}.Supabase.co:6543/postgres", PROJECT),
-        (
-            f"postgresql://postgres.{PROJECT}:p@aws-0-eu-central-1.pooler.supabase.com:6543/postgres",
-            PROJECT,
-        ),
-        (f"postgresql://my.role.{PROJECT}:p@aws-1-us-east-1.pooler.supabase.com/postgres", PROJECT),
-        ("postgresql://postgres:p@aws-0-eu-central-1.pooler.supabase.com:6543/postgres", None),
-        (f"postgresql://postgres.{PROJECT}:p@db.example.com/postgres", None),
-        (f"postgresql://postgres:p@db.{PROJECT}.supabase.co.example.com/postgres", None),
-    ],
-)
-def test_a_supabase_address_tells_the_project(url: str, project: str | None) -> None:
-    assert parse_url(url).describe().project == project
+def test_the_service_of_the_environment_is_read_as_libpq_reads_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "services").write_text("[mine]\nhost=elsewhere\ndbname=other\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    monkeypatch.setenv("PGSERVICE", "mine")
+    assert parse_url("postgresql://").describe() == "elsewhere:5432/other"
 
 
-def test_direct_and_pooled_addresses_of_a_project_are_one_database() -> None:
-    direct = parse_url(f"postgresql://postgres:p@db.{PROJECT}.supabase.co/postgres").describe()
-    pooler = "aws-0-eu-central-1.pooler.supabase.com:6543/postgres"
-    pooled = parse_url(f"postgresql://postgres.{PROJECT}:p@{pooler}").describe()
-    other = parse_url(f"postgresql://postgres.{'z' * 20}:p@{pooler}").describe()
-    assert direct.is_same_database(pooled)
-    assert not pooled.is_same_database(other)
+def test_a_fingerprint_differs_with_the_place_and_not_with_the_password(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    services = tmp_path / "services"
+    services.write_text("[mine]\nhost=one\npassword=hunter2\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    by_service = parse_url("postgresql:///?service=mine")
+    urls = (
+        "postgresql://u:p@h/d", "postgresql://u:p@h/e", "postgresql://u:p@h:1/d", "postgresql://u:p@h,g/d",
+        "postgresql://v:p@h/d", "postgresql://u:p@h/d?target_session_attrs=primary",
+    )  # fmt: skip
+    fingerprints = [parse_url(url).fingerprint() for url in urls] + [by_service.fingerprint()]
+    services.write_text("[mine]\nhost=two\npassword=hunter2\n")
+    fingerprints.append(by_service.fingerprint())
+    monkeypatch.setenv("PGDATABASE", "other")
+    fingerprints.append(by_service.fingerprint())
 
-
-def entry(port: int = 1, *, identifier: str | None = None, **fields: str) -> SourceEntry:
-    return SourceEntry(
-        host="h",
-        port=port,
-        database=fields.pop("database", "d"),
-        system_identifier=identifier,
-        **fields,
-    )
-
-
-def test_a_server_on_another_port_is_known_by_its_identifier() -> None:
-    assert entry(1, identifier="7").is_same_database(entry(2, identifier="7"))
-    assert not entry(1, identifier="7").is_same_database(entry(2, identifier="7", database="e"))
-    assert not entry(1, identifier="7").is_same_database(entry(1, identifier="8"))
-    assert entry(1, identifier="7").is_same_database(entry(1))
-    assert not entry(1, identifier="7").is_same_database(entry(2))
-
-
-def test_a_project_counts_before_the_servers_identifier() -> None:
-    assert not entry(identifier="7", project="a").is_same_database(
-        entry(identifier="7", project="b")
-    )
-    assert entry(identifier="7", project="a").is_same_database(
-        entry(2, identifier="8", project="a")
-    )
-    assert not entry(1, identifier="7", project="a").is_same_database(entry(2, identifier="7"))
+    assert len(set(fingerprints)) == len(fingerprints)
+    assert parse_url("postgresql://u:q@h/d").fingerprint() == fingerprints[0]
+    assert "hunter2" not in "".join(fingerprints)
 
 
 # Malformed URLs

@@ -320,7 +320,7 @@ def count_statements(database: Database, monkeypatch: pytest.MonkeyPatch) -> int
     ):
         pin_session(connection, lock_timeout_s=1)
         patch.setattr(psycopg.Cursor, "execute", counting)
-        catalog = read_catalog(connection, settings.choice, address=parse_url(database.url))
+        catalog = read_catalog(connection, settings.choice)
     assert catalog.tables
     return len(statements)
 
@@ -372,7 +372,7 @@ def test_a_catalog_tells_tables_columns_and_types_by_oid(database: Database) -> 
     with connect(address, timeout_s=5) as connection:
         pin_session(connection, lock_timeout_s=1)
         choice = database.settings(auth=True).choice
-        catalog: Catalog = read_catalog(connection, choice, address=address)
+        catalog: Catalog = read_catalog(connection, choice)
 
         tables: dict[Relation, Table] = {table.relation: table for table in catalog.tables}
         assert set(tables) >= set(AUTH_TABLES)

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from supa_assets.errors import SourceError
-from supa_assets.server.address import Address, parse_url
+from supa_assets.server.address import parse_url
 from supa_assets.server.connection import OLDEST_SERVER, connect, lift_timeouts, pin_session
 from supa_assets_tests.support.connections import failure
+from supa_assets_tests.support.databases import Database
+from supa_assets_tests.support.physical_copies import service_file
 from supa_assets_tests.support.servers import Server
 
 
@@ -77,5 +79,28 @@ def test_the_environment_names_the_whole_address(
         monkeypatch.setenv(f"PG{name}", value)
     address = parse_url("postgresql://")
     connect(address, timeout_s=5).close()
-    assert address.is_local()
-    assert not Address({"host": "db.example.com"}).is_local()
+
+
+@pytest.mark.parametrize("place", ["service", "passfile", "PGPASSWORD"])
+def test_what_libpq_found_elsewhere_is_known_of_the_address_once_it_is_connected(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    server = database.server
+    url = server.url(database.name, user=server.superuser).replace(f":{server.password}@", "@")
+    file = tmp_path / "file"
+    if place == "service":
+        file.write_text(service_file(database))
+        monkeypatch.setenv("PGSERVICEFILE", str(file))
+        url = "postgresql:///?service=mine"
+    elif place == "passfile":
+        file.write_text(f"*:*:*:*:{server.password}\n")
+        file.chmod(0o600)
+        url += f"?passfile={file}"
+    else:
+        monkeypatch.setenv("PGPASSWORD", server.password)
+    address = parse_url(url)
+    connect(address, timeout_s=5).close()
+    assert address.user() == server.superuser
+    assert address.redact(f"it is {server.password}.") == "it is ***."
+    assert server.password not in repr(address)
+    assert address == parse_url(url)

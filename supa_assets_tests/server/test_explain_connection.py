@@ -17,6 +17,7 @@ from supa_assets.server.connection import connect
 from supa_assets.server.explain_connection import explain_connection_error
 from supa_assets_tests.support.connections import PROJECT, failure, listener, refuse_with
 from supa_assets_tests.support.databases import Database
+from supa_assets_tests.support.physical_copies import service_file
 from supa_assets_tests.support.servers import DebianServer, Server
 
 
@@ -49,6 +50,25 @@ def test_a_database_that_is_not_there(any_server: Server) -> None:
     error = failure(any_server.url("not_there"))
     assert 'database "not_there" does not exist' in error.message
     assert error.hint == "on Supabase the database is called postgres."
+
+
+def test_a_service_is_told_by_the_host_that_was_tried_and_its_password_by_nobody(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "services").write_text(service_file(database, user="zz qq", password="zz qq"))
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    error = failure("postgresql:///?service=mine")
+    where = f"127.0.0.1:{database.server.port}/{database.name}"
+    assert error.message.startswith(f'cannot connect to "{where}"')
+    assert "zz" not in error.message
+    (tmp_path / "services").write_text("")
+    error = failure("postgresql:///?service=mine")
+    assert error.message.startswith('cannot connect to "service mine"')
+
+
+def test_of_several_hosts_all_are_told() -> None:
+    error = failure("postgresql://u:hunter2@127.0.0.1:1,127.0.0.1:2/d")
+    assert error.message.startswith('cannot connect to "127.0.0.1:1,127.0.0.1:2/d"')
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", "x" * 70 + ".com"])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["fill", "small_disk"]
+__all__ = ["fill", "mount_small_disk", "small_disk", "unmount"]
 
 
 @pytest.fixture
@@ -19,13 +19,22 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if not shutil.which("mount") or os.getuid() != 0:
-        pytest.skip("only root can mount a small file system")
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"mounting isn't allowed here: {mounted.stderr.strip()}")
+    if problem := mount_small_disk(folder, size="1m"):
+        pytest.skip(problem)
     yield folder
+    unmount(folder)
+
+
+def mount_small_disk(folder: Path, *, size: str) -> str | None:
+    """Mount a file system of that size (tmpfs's notation) on the folder; else say why it can't be done here."""
+    if not shutil.which("mount") or os.getuid() != 0:
+        return "only root can mount a small file system"
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", str(folder)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    return f"mounting isn't allowed here: {mounted.stderr.strip()}" if mounted.returncode else None
+
+
+def unmount(folder: Path) -> None:
     subprocess.run(["umount", str(folder)], check=True)
 
 

@@ -7,7 +7,10 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
+
+import pytest
 
 Fault = Callable[["Line", int], bool]
 """Asked with a connection and the bytes that the server has sent on it; False ends the connection there."""
@@ -35,10 +38,10 @@ class Line:
 
 
 class Proxy:
-    def __init__(self, port: int, fault: Fault) -> None:
+    def __init__(self, port: int, fault: Fault, *, host: str = "127.0.0.1") -> None:
         self._port = port
         self._fault = fault
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self.port = int(self._listener.getsockname()[1])
         self.lines: list[Line] = []
 
@@ -81,9 +84,20 @@ class Proxy:
                     target.sendall(data[: len(data) // 2])
                     return
                 target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
         except OSError:
-            return
+            pass  # a reset of one side ends the other, too
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+
+def find_network_address() -> str:
+    """This machine's own address in its network, which no program can tell from another machine's."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("the machine has no network")
+        return str(probe.getsockname()[0])
 
 
 def cut_after(byte_count: int) -> Fault:
