@@ -41,6 +41,7 @@ OURS = [
             "FORMAT.md",
             "PYTHON.md",
             "RESTORE.md",
+            "SECURITY.md",
             "TYPES.md",
         )
     ),

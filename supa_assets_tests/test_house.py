@@ -131,6 +131,7 @@ THEMES = {
     "cli/test_restore_and_prove": "two commands, since one's target is the other's",
     "export/test_database_as_it_is": "a run of everything, after changes since the plan was read",
     "export/test_other_databases": "whose export a folder holds, and what never replaces it",
+    "export/test_exporters_rights": "what of the source runs with the exporter's rights: docs/SECURITY.md",
     "export/test_holes": "known holes, from the count to metadata.json",
     "files/test_publish_crash": "a publication that is killed, call by call",
     "files/test_storages": "what every storage must pass",

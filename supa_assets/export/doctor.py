@@ -72,7 +72,7 @@ def _examine(doctor: Doctor, address: Address, settings: Settings) -> None:
     with _connected(address, settings) as connection:
         entry = identify_source(connection)
         doctor.note("ok", "connection", f"{entry.host}:{entry.port}/{entry.database} answers")
-        found = fetch_row(connection, "doctor_session.sql")
+        found = _fetch_session(connection)
         doctor.note("ok", "server", f"PostgreSQL {identify_server(connection).version}")
         _check_tls(doctor, connection)
         for check in (_check_role, _check_replica, _check_timeouts):
@@ -122,7 +122,14 @@ def _check_tls(doctor: Doctor, connection: psycopg.Connection[Any]) -> None:
 
 def _check_role(doctor: Doctor, found: dict[str, Any]) -> None:
     role = found["role"]
-    if found["is_superuser"] or found["bypasses_rls"]:
+    if found["is_superuser"]:
+        doctor.note(
+            "warning",
+            "role",
+            f'"{role}" is a superuser: functions that owners of tables put into their indexes run with all its rights',
+            "export as a role that can only read; docs/SECURITY.md shows how to make one.",
+        )
+    elif found["bypasses_rls"]:
         doctor.note("ok", "role", f'"{role}" reads past row-level security')
     else:
         doctor.note(
@@ -182,8 +189,8 @@ def _check_pooler(
         return
     connection.rollback()
     with _connected(address, settings) as other:
-        backend_pid = fetch_row(other, "doctor_session.sql")["backend_pid"]
-        again = fetch_row(connection, "doctor_session.sql")["backend_pid"]
+        backend_pid = _fetch_session(other)["backend_pid"]
+        again = _fetch_session(connection)["backend_pid"]
         connection.rollback()
     if found["backend_pid"] in (backend_pid, again) and backend_pid != found["backend_pid"]:
         doctor.note("ok", "pooler", "session mode, or a transaction pooler with nobody else on it")
@@ -236,6 +243,12 @@ def _check_not_included(doctor: Doctor, found: Preflight) -> None:
                 f"{count} {what} are no rows of tables and won't be in the export",
                 "copy them by other means.",
             )
+
+
+def _fetch_session(connection: psycopg.Connection[Any]) -> dict[str, Any]:
+    """With search_path empty, or an operator of the query could be one that somebody made for this."""
+    connection.execute("SET LOCAL search_path = ''")
+    return fetch_row(connection, "doctor_session.sql")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 The server encodes: `row_to_json` writes what it keeps exactly, and a column that it would not keep is cast first. No
 value passes through a Python object. The way back is `json_populate_recordset`, but for two encodings that it would
 misread without an error: `text-array` is read as text[] and cast to its type, `base64` is read as text and decoded.
+A cast that somebody made is never called: it need not keep the value, and its function would run as the exporter.
 What still comes back otherwise than it was is sought by `probes`.
 """
 
@@ -28,6 +29,7 @@ __all__ = [
     "is_built_in",
     "recorded_encoding",
     "without_domain",
+    "without_made_casts",
 ]
 
 Encoding = Literal[
@@ -43,12 +45,17 @@ Cast = Literal[
     "numeric[]",
     "timestamptz[]",
     "base64",
+    "output",
+    "output[]",
 ]
 
 
 @dataclass(frozen=True)
 class ColumnEncoding:
-    """`casts` are applied in turn before the server's `row_to_json` sees the value."""
+    """`casts` are applied in turn before the server's `row_to_json` sees the value.
+
+    `output` is the type's output function, which `text` and `varchar` mean as well, as long as nobody made a cast.
+    """
 
     encoding: Encoding
     casts: tuple[Cast, ...] = ()
@@ -112,6 +119,14 @@ BUILT_IN_ARRAY: Mapping[str, ColumnEncoding] = {
     "jsonb": ColumnEncoding("text-array", ("text[]",)),
 }
 """Of arrays, by the name of their elements' built-in type."""
+_CALLED: Mapping[tuple[Cast, ...], str] = {
+    (): "json",
+    ("text",): "text",
+    ("text[]",): "text",
+    ("varchar",): "varchar",
+    ("varchar[]",): "varchar",
+}
+"""By casts, to which type PostgreSQL looks for a cast from the value's, or its elements', own."""
 
 
 def encode_type(
@@ -121,13 +136,17 @@ def encode_type(
     type_ = without_domain(type_id, types)
     if forms and (chosen := _encode_as_chosen(type_, types, forms)):
         return chosen
+    return without_made_casts(_encode(type_, types), type_id, types)
+
+
+def _encode(type_: Type, types: Mapping[int, Type]) -> ColumnEncoding:
     if is_built_in(type_) and type_.name in BUILT_IN:
         return BUILT_IN[type_.name]
     if type_.element_type_id:
         return _encode_array(type_, types)
     if type_.kind == "c":
-        return _as_text(type_) if _would_not_go_back(type_, types) else ColumnEncoding("object")
-    return _as_text(type_) if type_.has_cast_to_json else ColumnEncoding("string")
+        return _AS_TEXT if _would_not_go_back(type_, types) else ColumnEncoding("object")
+    return ColumnEncoding("string")
 
 
 def _encode_as_chosen(
@@ -162,17 +181,41 @@ def _encode_array(array: Type, types: Mapping[int, Type]) -> ColumnEncoding:
     if is_built_in(element) and element.name in BUILT_IN_ARRAY:
         return BUILT_IN_ARRAY[element.name]
     if element.element_type_id or (element.kind == "c" and _would_not_go_back(element, types)):
-        return ColumnEncoding("text-array", _as_texts(element))
-    return ColumnEncoding("array", _as_texts(element) if element.has_cast_to_json else ())
+        return ColumnEncoding("text-array", ("text[]",))
+    return ColumnEncoding("array")
 
 
-def _as_text(type_: Type) -> ColumnEncoding:
-    """Use the type's output function: `::text` would call a user-made cast, `::varchar` does not."""
-    return ColumnEncoding("string", ("varchar",)) if type_.has_cast_to_text else _AS_TEXT
+def without_made_casts(
+    encoded: ColumnEncoding, type_id: int, types: Mapping[int, Type]
+) -> ColumnEncoding:
+    """The same JSON, by the output function where `encoded` would call a cast that somebody made.
+
+    PostgreSQL calls such a cast for `::text` and `::varchar`, and `row_to_json` one to json.
+    """
+    type_ = without_domain(type_id, types)
+    if encoded.encoding == "string":
+        return _first_without(encoded, ("text", "output"), type_.made_casts)
+    if encoded.encoding not in ("array", "text-array"):
+        return encoded
+    element = without_domain(type_.element_type_id, types)
+    made = element.made_casts | {name[1:] for name in type_.made_casts if name[0] == "_"}
+    if element.kind == "c":
+        made -= {"json"}  # a composite is an object, whatever its own casts
+    if element.delimiter == ",":
+        return _first_without(encoded, ("text[]", "output[]"), made)
+    # Its array's text isn't that of a text[]: where no cast of the elements is left, it is whole in one string.
+    found = _first_without(encoded, ("text[]", "varchar[]", "output"), made)
+    return ColumnEncoding("string", ("output",)) if found.casts == ("output",) else found
 
 
-def _as_texts(element: Type) -> tuple[Cast, ...]:
-    return ("varchar[]",) if element.has_cast_to_text else ("text[]",)
+def _first_without(
+    encoded: ColumnEncoding, others: tuple[Cast, ...], made: frozenset[str]
+) -> ColumnEncoding:
+    """`encoded`, or it with the first of the other casts that calls none that somebody made."""
+    if _CALLED.get(encoded.casts) not in made:
+        return encoded
+    cast_ = next(other for other in others if _CALLED.get((other,)) not in made)
+    return ColumnEncoding(encoded.encoding, (cast_,))
 
 
 def _would_not_go_back(type_: Type, types: Mapping[int, Type]) -> bool:
@@ -181,7 +224,7 @@ def _would_not_go_back(type_: Type, types: Mapping[int, Type]) -> bool:
     A cast to json need not keep the value; json in an array, or an array in one, looks like a second dimension;
     int2vector and oidvector would be counted from 1.
     """
-    if type_.has_cast_to_json or (is_built_in(type_) and type_.name in _COUNTED_FROM_0):
+    if "json" in type_.made_casts or (is_built_in(type_) and type_.name in _COUNTED_FROM_0):
         return True
     if type_.element_type_id:
         element = without_domain(type_.element_type_id, types)

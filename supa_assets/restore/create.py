@@ -5,8 +5,9 @@ indexes other than unique ones are not part of an export; a partitioned table be
 leans on a function that isn't there (a default, a check, a generated column) is left out and told. Keys and checks are
 added after the rows, when the server looks at all of them at once; so no order of tables matters.
 
-metadata.json's types and expressions are run as SQL, as pg_restore runs what stands in a dump: an export from somebody
-who isn't trusted is not to be restored. Each statement goes alone, so that none can hide a second one.
+metadata.json's types, expressions and definitions are parts of these statements. `fragments` holds each to its own
+kind, for all that is missing before the first statement; and each statement goes alone, so that none can hide a second
+one. Still the target's functions that an expression names are called: docs/SECURITY.md.
 """
 
 from __future__ import annotations
@@ -32,6 +33,14 @@ from supa_assets.files.structure import (
 )
 from supa_assets.naming import Relation
 from supa_assets.notice import Notice
+from supa_assets.restore.fragments import (
+    compose_expression,
+    compose_name,
+    compose_number,
+    compose_rule,
+    compose_type,
+    compose_unique_index,
+)
 from supa_assets.server.queries import fetch_query
 
 __all__ = ["NOT_CREATED", "Creation", "create_missing"]
@@ -76,15 +85,8 @@ class Creation:
 
     def _add_constraint(self, entry: TableEntry, constraint: ConstraintEntry) -> None:
         relation = entry.relation
-        statement: sql.Composable = sql.SQL(constraint.definition)
-        if constraint.kind != "unique index":
-            statement = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(
-                sql.Identifier(*relation),
-                sql.Identifier(constraint.name),
-                statement,
-            )
         try:
-            _execute(self.connection, statement)
+            _execute(self.connection, _compose_constraint(relation, constraint))
         except psycopg.IntegrityError as error:
             raise TargetError(
                 f'{constraint.kind} "{constraint.name}" does not hold for the rows of "{relation}":'
@@ -144,6 +146,7 @@ class _Creator:
         ]
         sequences = self._missing_sequences()
         extensions = self._missing_extensions()
+        self._compose_all(types, sequences)
         self._create_schemas(
             [schema for schema, _ in relations]
             + [type_.schema_name for type_ in types]
@@ -161,6 +164,21 @@ class _Creator:
             self._set_defaults(entry)
         for sequence in sequences:
             self._give_owner(sequence)
+
+    def _compose_all(self, types: list[TypeEntry], sequences: list[SequenceEntry]) -> None:
+        """Whatever will be run, keys included: a text that isn't of its kind is refused before anything is made."""
+        for type_ in types:
+            if type_.kind != "base":
+                _compose_type(type_)
+        for sequence in sequences:
+            _compose_sequence(sequence)
+        for entry in self._missing.values():
+            structure = self._structure.tables.get(entry.name, TableStructure())
+            self._compose_table(entry, structure)
+            for detail in structure.columns:
+                _compose_default(entry.relation, detail)
+            for constraint in structure.constraints:
+                _compose_constraint(entry.relation, constraint)
 
     # What is missing
 
@@ -276,17 +294,18 @@ class _Creator:
     def _compose_column(
         self, entry: TableEntry, column: ColumnEntry, detail: ColumnStructure, *, generates: bool
     ) -> Iterator[sql.Composable]:
+        of = f'"{entry.relation}.{column.name}"'
         yield sql.Identifier(column.name)
-        yield sql.SQL(column.type)
-        if detail.collation:
-            yield sql.SQL("COLLATE " + detail.collation)
+        yield compose_type(column.type, of=of)
+        yield _collate(detail.collation, of=of)
         if not column.nullable:
             yield sql.SQL("NOT NULL")
         if column.generated and detail.generation and generates:
             can_be_virtual = self._connection.info.server_version >= _VIRTUAL_COLUMNS_SINCE
             is_virtual = column.generated == "virtual" and can_be_virtual
             kind = "VIRTUAL" if is_virtual else "STORED"
-            yield sql.SQL(f"GENERATED ALWAYS AS ({detail.generation}) {kind}")
+            expression = compose_expression(detail.generation, of=of)
+            yield sql.SQL(f"GENERATED ALWAYS AS {{}} {kind}").format(expression)
         if column.identity:
             yield sql.SQL(f"GENERATED {column.identity.upper()} AS IDENTITY")
             key = (entry.schema_name, entry.table, column.name)
@@ -305,13 +324,8 @@ class _Creator:
         for detail in self._structure.tables.get(entry.name, TableStructure()).columns:
             if detail.default is None or detail.name not in columns:
                 continue
-            statement = sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}").format(
-                sql.Identifier(*entry.relation),
-                sql.Identifier(detail.name),
-                sql.SQL(detail.default),
-            )
             try:
-                _execute(self._connection, statement)
+                _execute(self._connection, _compose_default(entry.relation, detail))
             except psycopg.Error as error:
                 text = (
                     f'default of "{entry.relation}.{detail.name}" was not created: {_said(error)}'
@@ -338,52 +352,81 @@ class _Creator:
 
 
 def _compose_type(type_: TypeEntry) -> sql.Composed:
-    name = sql.Identifier(*type_.relation)
+    name, of = sql.Identifier(*type_.relation), f'type "{type_.relation}"'
     if type_.kind == "enum":
         labels = sql.SQL(", ").join(sql.Literal(label) for label in type_.labels)
         return sql.SQL("CREATE TYPE {} AS ENUM ({})").format(name, labels)
     if type_.kind == "composite":
         attributes = sql.SQL(", ").join(
             sql.SQL("{} {}{}").format(
-                sql.Identifier(part.name), sql.SQL(part.type), _collate(part.collation)
+                sql.Identifier(part.name),
+                compose_type(part.type, of=of),
+                _collate(part.collation, of=of),
             )
             for part in type_.attributes
         )
         return sql.SQL("CREATE TYPE {} AS ({})").format(name, attributes)
     if type_.kind == "range":
-        options = [sql.SQL("SUBTYPE = " + (type_.subtype or ""))]
+        options = [sql.SQL("SUBTYPE = {}").format(compose_type(type_.subtype or "", of=of))]
         if type_.subtype_diff:
-            options.append(sql.SQL("SUBTYPE_DIFF = " + type_.subtype_diff))
+            function = compose_name(type_.subtype_diff, of=of)
+            options.append(sql.SQL("SUBTYPE_DIFF = {}").format(function))
         if type_.collation:
-            options.append(sql.SQL("COLLATION = " + type_.collation))
+            options.append(sql.SQL("COLLATION = {}").format(compose_name(type_.collation, of=of)))
         multirange = sql.Identifier(type_.schema_name, type_.multirange or "")
         return sql.SQL("CREATE TYPE {} AS RANGE ({}, MULTIRANGE_TYPE_NAME = {})").format(
             name, sql.SQL(", ").join(options), multirange
         )
     parts: list[sql.Composable] = [
         sql.SQL("CREATE DOMAIN {} AS {}{}").format(
-            name, sql.SQL(type_.base_type or ""), _collate(type_.collation)
+            name,
+            compose_type(type_.base_type or "", of=of),
+            _collate(type_.collation, of=of),
         )
     ]
     if type_.default:
-        parts.append(sql.SQL("DEFAULT " + type_.default))
+        parts.append(sql.SQL("DEFAULT {}").format(compose_expression(type_.default, of=of)))
     if not type_.is_nullable:
         parts.append(sql.SQL("NOT NULL"))
     parts += [
-        sql.SQL("CONSTRAINT {} {}").format(sql.Identifier(check.name), sql.SQL(check.definition))
+        sql.SQL("CONSTRAINT {} {}").format(
+            sql.Identifier(check.name), compose_rule("check", check.definition, of=of)
+        )
         for check in type_.checks
     ]
     return sql.SQL(" ").join(parts)
 
 
-def _collate(collation: str | None) -> sql.SQL:
-    return sql.SQL(f" COLLATE {collation}" if collation else "")
+def _collate(collation: str | None, *, of: str) -> sql.Composable:
+    if not collation:
+        return sql.SQL("")
+    return sql.SQL(" COLLATE {}").format(compose_name(collation, of=of))
+
+
+def _compose_default(relation: Relation, column: ColumnStructure) -> sql.Composed:
+    of = f'"{relation}.{column.name}"'
+    return sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}").format(
+        sql.Identifier(*relation),
+        sql.Identifier(column.name),
+        compose_expression(column.default or "NULL", of=of),
+    )
+
+
+def _compose_constraint(relation: Relation, constraint: ConstraintEntry) -> sql.Composable:
+    text, of = constraint.definition, f'{constraint.kind} "{constraint.name}" of "{relation}"'
+    if constraint.kind == "unique index":
+        return compose_unique_index(text, name=constraint.name, relation=relation, of=of)
+    return sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(
+        sql.Identifier(*relation),
+        sql.Identifier(constraint.name),
+        compose_rule(constraint.kind, text, of=of),
+    )
 
 
 def _compose_sequence(sequence: SequenceEntry) -> sql.Composed:
     return sql.SQL("CREATE SEQUENCE {} AS {} {}").format(
         sql.Identifier(*sequence.relation),
-        sql.SQL(sequence.type),
+        compose_type(sequence.type, of=f'sequence "{sequence.relation}"'),
         _sequence_options(sequence),
     )
 
@@ -391,7 +434,7 @@ def _compose_sequence(sequence: SequenceEntry) -> sql.Composed:
 def _sequence_options(sequence: SequenceEntry) -> sql.Composed:
     return sql.SQL("INCREMENT BY {} MINVALUE {} MAXVALUE {} START WITH {} CACHE {}{}").format(
         *(
-            sql.SQL(str(int(number)))
+            compose_number(number, of=f'sequence "{sequence.relation}"')
             for number in (
                 sequence.increment,
                 sequence.minimum,

@@ -6,7 +6,13 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 
 from supa_assets.files.metadata import ColumnEntry, TableEntry
-from supa_assets.plan.encoding import ColumnEncoding, encode_type, holds_raw_json, recorded_encoding
+from supa_assets.plan.encoding import (
+    ColumnEncoding,
+    encode_type,
+    holds_raw_json,
+    recorded_encoding,
+    without_made_casts,
+)
 from supa_assets.plan.probes import find_probes
 from supa_assets.plan.row_shape import RowShape, ShapedColumn
 from supa_assets.restore.target import Target, TargetTable
@@ -18,13 +24,20 @@ __all__ = ["list_shapes"]
 def list_shapes(entry: TableEntry, table: TargetTable, target: Target) -> Iterator[RowShape]:
     """The one shape, where metadata.json records each column's casts; else all that its encodings leave open.
 
+    Where the target has casts of somebody's own that these would call, the same text comes from the output function.
     Older versions recorded no casts, and the encodings don't tell those of arrays and of `timestamp`. Raises
     ExportFault for a cast that this version doesn't know.
     """
     recorded = [recorded_encoding(column) for column in entry.columns]
     known = [encoding for encoding in recorded if encoding is not None]
     if len(known) == len(entry.columns):
-        yield _shape(entry, table, target, known)
+        type_ids = [table.columns[column.name].type_id for column in entry.columns]
+        yield _shape(
+            entry,
+            table,
+            target,
+            [without_made_casts(e, t, target.types) for e, t in zip(known, type_ids, strict=True)],
+        )
         return
     for encodings in _guess_encodings(entry.columns, table, target):
         yield _shape(entry, table, target, encodings)

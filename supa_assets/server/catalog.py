@@ -47,9 +47,10 @@ class Type:
     """Of a domain; else 0."""
     element_type_id: int
     """Of a true array; else 0."""
-    has_cast_to_json: bool
-    has_cast_to_text: bool
-    """By a function that isn't the type's own output function."""
+    delimiter: str
+    """Between the elements of an array's text."""
+    made_casts: frozenset[str]
+    """Targets of casts that somebody made: json, text, varchar, _text, _varchar."""
     field_names: tuple[str, ...]
     field_type_ids: tuple[int, ...]
 
@@ -158,6 +159,7 @@ def read_types(connection: psycopg.Connection[Any], type_ids: Sequence[int]) -> 
     for row in fetch_query(connection, "catalog_types.sql", type_ids=type_ids):
         row["field_names"] = tuple(row["field_names"])
         row["field_type_ids"] = tuple(row["field_type_ids"])
+        row["made_casts"] = frozenset(row["made_casts"])
         types[row["type_id"]] = Type(**row)
     return types
 

@@ -19,7 +19,10 @@ _COMPARISONS = ("<", "<=", "=", ">=", ">")
 
 @dataclass(frozen=True)
 class Key:
-    """Columns of relation `t`, with their types as `format_type` writes them."""
+    """Columns of relation `t`, with their types as `format_type` writes them.
+
+    In place of a domain stands what it is of: a boundary cast to the domain would call its checks.
+    """
 
     names: tuple[str, ...]
     types: tuple[str, ...]
@@ -49,9 +52,9 @@ class Key:
         )
 
     def as_text(self) -> sql.Composable:
-        """The aliased columns' text."""
+        """The aliased columns' text, by their output functions: `::text` might call a cast of somebody's own."""
         return sql.SQL(", ").join(
-            sql.SQL("{}::pg_catalog.text").format(alias) for alias in self._aliases()
+            sql.SQL("pg_catalog.concat({})").format(alias) for alias in self._aliases()
         )
 
     def prefix(self, column_count: int) -> Key:
@@ -102,11 +105,11 @@ class Key:
         return sql.SQL("{} AND {}").format(bound, whole)
 
     def _compare_column(self, column: int, operator: str, value: str) -> sql.Composable:
-        return sql.SQL("{} {} {}::{}").format(
+        return sql.SQL("{}::{type} {} {}::{type}").format(
             self.columns[column],
             self.operators[column][operator],
             sql.Literal(value),
-            trust_type(self.types[column]),
+            type=trust_type(self.types[column]),
         )
 
 
@@ -120,11 +123,9 @@ def read_key(reader: TableReader, table: PlannedTable) -> Key | None:
     type_of = {column.name: column.type for column in table.rows.columns}
     types = tuple(type_of[name] for name in table.ordered_by)
     is_of_catalog = all("." not in type_ for type_ in types)
-    return Key(
-        names=tuple(table.ordered_by),
-        types=types,
-        operators=() if is_of_catalog else _read_operators(reader, table),
-    )
+    if is_of_catalog:
+        return Key(names=tuple(table.ordered_by), types=types)
+    return _read_compared(reader, table)
 
 
 def trust_type(type_name: str) -> sql.SQL:
@@ -132,16 +133,18 @@ def trust_type(type_name: str) -> sql.SQL:
     return sql.SQL(type_name)
 
 
-def _read_operators(
-    reader: TableReader, table: PlannedTable
-) -> tuple[Mapping[str, sql.Composable], ...]:
+def _read_compared(reader: TableReader, table: PlannedTable) -> Key:
     schema, name = table.relation
     rows = fetch_query(reader.connection, "key_operators.sql", schema=schema, table=name)
     full_names = [
         sql.SQL("OPERATOR({}.{})").format(sql.Identifier(row["schema_name"]), sql.SQL(row["name"]))
         for row in rows
     ]
-    return tuple(
-        dict(zip(_COMPARISONS, full_names[n : n + len(_COMPARISONS)], strict=True))
-        for n in range(0, len(full_names), len(_COMPARISONS))
+    return Key(
+        names=tuple(table.ordered_by),
+        types=tuple(row["base_type"] for row in rows[:: len(_COMPARISONS)]),
+        operators=tuple(
+            dict(zip(_COMPARISONS, full_names[n : n + len(_COMPARISONS)], strict=True))
+            for n in range(0, len(full_names), len(_COMPARISONS))
+        ),
     )

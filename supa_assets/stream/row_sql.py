@@ -23,15 +23,20 @@ __all__ = [
 _LINE_BREAKS = (sql.SQL("E'\\r\\n'"), sql.SQL("'  '"))
 _RAW_SIZE_TYPES = ("text", "character varying", "bytea")
 """octet_length() tells their size without fetching them from TOAST or decompressing them."""
-_CASTS: Mapping[str, sql.SQL] = {
-    "text": sql.SQL("text"),
-    "varchar": sql.SQL("varchar"),
-    "numeric": sql.SQL("numeric"),
-    "timestamptz": sql.SQL("timestamptz"),
-    "text[]": sql.SQL("text[]"),
-    "varchar[]": sql.SQL("varchar[]"),
-    "numeric[]": sql.SQL("numeric[]"),
-    "timestamptz[]": sql.SQL("timestamptz[]"),
+_CONVERTED: Mapping[str, str] = {
+    "text": "{v}::pg_catalog.text",
+    "varchar": "{v}::pg_catalog.varchar",
+    "numeric": "{v}::pg_catalog.numeric",
+    "timestamptz": "{v}::pg_catalog.timestamptz",
+    "text[]": "{v}::pg_catalog.text[]",
+    "varchar[]": "{v}::pg_catalog.varchar[]",
+    "numeric[]": "{v}::pg_catalog.numeric[]",
+    "timestamptz[]": "{v}::pg_catalog.timestamptz[]",
+    # In one line, as RFC 4648 has it.
+    "base64": "pg_catalog.translate(pg_catalog.encode({v}, 'base64'), E'\\n', '')",
+    # concat() calls the output function and no cast; IS NULL would take a row of NULLs for one.
+    "output": "CASE WHEN {v} IS DISTINCT FROM NULL THEN pg_catalog.concat({v}) END",
+    "output[]": "CASE WHEN {v} IS DISTINCT FROM NULL THEN pg_catalog.concat({v}) END::pg_catalog.text[]",
 }
 """By the words of metadata.json, which are never SQL themselves: whoever changed the file could write anything."""
 
@@ -80,10 +85,5 @@ def _compose_column(column: ShapedColumn) -> sql.Composable:
     name = sql.Identifier(column.name)
     value: sql.Composable = sql.SQL("t.{}").format(name)
     for cast_ in column.casts:
-        if cast_ == "base64":  # in one line, as RFC 4648 has it
-            value = sql.SQL(
-                "pg_catalog.translate(pg_catalog.encode({}, 'base64'), E'\\n', '')"
-            ).format(value)
-            continue
-        value = sql.SQL("{}::pg_catalog.{}").format(value, _CASTS[cast_])
+        value = sql.SQL(_CONVERTED[cast_]).format(v=value)
     return sql.SQL("{} AS {}").format(value, name)

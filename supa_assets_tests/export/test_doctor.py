@@ -68,6 +68,17 @@ def test_what_would_stop_an_export_is_a_problem_and_what_it_lacks_a_warning(
     assert all(finding.hint for finding in doctor.findings if finding.level != "ok")
 
 
+def test_an_export_as_a_superuser_is_warned_of_what_runs_with_its_rights(
+    database: Database,
+) -> None:
+    doctor = run_doctor(database.settings(user=database.server.superuser))
+
+    found = by_subject(doctor)["role"]
+    assert found.level == "warning"
+    assert found.text.startswith(f'"{database.server.superuser}" is a superuser')
+    assert found.hint is not None
+
+
 @pytest.mark.parametrize("url", ["", "mysql://u:secret@h/d", "postgresql://u:sec@ret@[/d"])
 def test_a_url_that_is_none_is_a_problem(url: str) -> None:
     settings = url_settings(url) if url else Settings.of(auth=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from supa_assets.errors import ExportFault
@@ -15,6 +17,7 @@ from supa_assets.plan.encoding import (
     is_built_in,
     recorded_encoding,
     without_domain,
+    without_made_casts,
 )
 from supa_assets.settings import ValueForms
 from supa_assets_tests.support.types import array_of, composite_of, domain_of, of_types, some_type
@@ -46,12 +49,40 @@ def test_a_domain_is_encoded_as_what_it_is_of_in_the_end() -> None:
 
 
 def test_a_cast_that_somebody_made_is_never_called() -> None:
-    to_json = some_type(1, "mood", schema_name="public", has_cast_to_json=True)
-    to_both = some_type(
-        2, "odd", schema_name="public", has_cast_to_json=True, has_cast_to_text=True
+    to_json = some_type(1, "mood", schema_name="public", made_casts={"json"})
+    to_all = some_type(
+        2, "odd", schema_name="public", made_casts={"json", "text", "varchar", "_text"}
     )
-    assert encode_type(1, of_types(to_json)) == ColumnEncoding("string", ("text",))
-    assert encode_type(2, of_types(to_both)) == ColumnEncoding("string", ("varchar",))
+    types = of_types(to_json, to_all, array_of(1, type_id=3), array_of(2, type_id=4))
+    assert encode_type(1, types) == ColumnEncoding("string", ("text",))
+    assert encode_type(2, types) == ColumnEncoding("string", ("output",))
+    assert encode_type(3, types) == ColumnEncoding("array", ("text[]",))
+    assert encode_type(4, types) == ColumnEncoding("array", ("output[]",))
+
+
+def test_a_cast_of_the_array_itself_is_not_called_either() -> None:
+    mood = some_type(1, "mood", schema_name="public", made_casts={"json"})
+    moods = replace(array_of(1, type_id=2), made_casts=frozenset({"_text", "_varchar"}))
+    assert encode_type(2, of_types(mood, moods)) == ColumnEncoding("array", ("output[]",))
+
+
+def test_an_array_with_another_delimiter_is_its_own_text_once_no_cast_is_left() -> None:
+    def encode(*made_casts: str) -> ColumnEncoding:
+        shape = some_type(1, "shape", schema_name="public", delimiter=":", made_casts=made_casts)
+        return encode_type(2, of_types(shape, array_of(1, type_id=2)))
+
+    assert encode("json") == ColumnEncoding("array", ("text[]",))
+    assert encode("json", "text") == ColumnEncoding("array", ("varchar[]",))
+    assert encode("json", "text", "varchar") == ColumnEncoding("string", ("output",))
+
+
+def test_what_an_export_recorded_calls_no_cast_of_another_database() -> None:
+    mood = some_type(1, "mood", schema_name="public", made_casts={"json", "text", "varchar"})
+    types = of_types(mood, some_type(2, "int4"), array_of(2, type_id=3))
+    for recorded in (ColumnEncoding("string"), ColumnEncoding("string", ("varchar",))):
+        assert without_made_casts(recorded, 1, types) == ColumnEncoding("string", ("output",))
+    numbers = ColumnEncoding("array")
+    assert without_made_casts(numbers, 3, types) == numbers
 
 
 def test_a_composite_is_an_object_unless_a_field_would_not_go_back() -> None:

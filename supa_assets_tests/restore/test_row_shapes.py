@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from supa_assets.errors import ExportFault
+from supa_assets.files.local_folder import LocalFolder
 from supa_assets.files.metadata import TableEntry
 from supa_assets.plan.row_shape import RowShape
+from supa_assets.restore.prove import prove_export
 from supa_assets.restore.row_shapes import list_shapes
 from supa_assets.restore.target import TargetDatabase, read_target
-from supa_assets_tests.support.copies import export_into
+from supa_assets_tests.support.copies import export_into, restore_into
 from supa_assets_tests.support.databases import Database
 
 
@@ -41,6 +44,27 @@ def test_recorded_casts_are_the_one_shape(database: Database, entry: TableEntry)
     assert [list(column.casts) for column in shape.columns] == [
         ["text"], ["text[]"], ["timestamptz"], [], [],
     ]  # fmt: skip
+
+
+def test_casts_that_only_the_target_has_change_no_text(
+    database: Database, make_database: Callable[..., Database], tmp_path: Path
+) -> None:
+    database.execute(
+        "CREATE TYPE mood AS ENUM ('sad')",
+        "CREATE TABLE moods (id int PRIMARY KEY, m mood, ms mood[])",
+        "INSERT INTO moods VALUES (1, 'sad', '{sad,NULL}')",
+    )
+    export_into(database, tmp_path, include=("public.moods",))
+    target = make_database()
+    restore_into(target, tmp_path, creates=True)
+    for name in ("json", "text", "varchar"):
+        target.execute(
+            f"CREATE FUNCTION to_{name}(mood) RETURNS {name} LANGUAGE sql AS $$ SELECT '0'::{name} $$",
+            f"CREATE CAST (mood AS {name}) WITH FUNCTION to_{name}(mood)",
+        )
+    proof = prove_export(LocalFolder(tmp_path), TargetDatabase(target.url))
+    assert proof.differences == []
+    assert [table.verdict for table in proof.tables] == ["equal"]
 
 
 def test_without_them_every_shape_of_these_encodings_is_tried_once(

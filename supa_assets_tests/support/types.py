@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from supa_assets.server.catalog import Type
@@ -15,8 +15,8 @@ def some_type(
     name: str,
     *,
     schema_name: str = "pg_catalog",
-    has_cast_to_json: bool = False,
-    has_cast_to_text: bool = False,
+    delimiter: str = ",",
+    made_casts: Collection[str] = (),
 ) -> Type:
     return Type(
         type_id=type_id,
@@ -25,8 +25,8 @@ def some_type(
         kind="b",
         base_type_id=0,
         element_type_id=0,
-        has_cast_to_json=has_cast_to_json,
-        has_cast_to_text=has_cast_to_text,
+        delimiter=delimiter,
+        made_casts=frozenset(made_casts),
         field_names=(),
         field_type_ids=(),
     )

@@ -23,13 +23,17 @@ SELECT
     -- A true array, as get_element_type() in lsyscache.c says it: name and point have an element type, too.
     CASE WHEN t.typsubscript = 'pg_catalog.array_subscript_handler'::pg_catalog.regproc
          THEN t.typelem::pg_catalog.int8 ELSE 0 END           AS element_type_id,
-    -- What to_json() would call for a type outside pg_catalog (json_categorize_type in jsonfuncs.c).
-    EXISTS (SELECT FROM pg_catalog.pg_cast AS k
-            WHERE k.castsource = t.oid AND k.casttarget = 'pg_catalog.json'::pg_catalog.regtype
-              AND k.castmethod = 'f' AND t.oid >= 16384)      AS has_cast_to_json,
-    EXISTS (SELECT FROM pg_catalog.pg_cast AS k
-            WHERE k.castsource = t.oid AND k.casttarget = 'pg_catalog.text'::pg_catalog.regtype
-              AND k.castmethod = 'f' AND t.oid >= 16384)      AS has_cast_to_text,
+    t.typdelim::pg_catalog.text                               AS delimiter,
+    -- Casts that somebody made, and that a statement would call in place of the type's output function. Of those to json,
+    -- what to_json() calls for a type that isn't built in (json_categorize_type in jsonfuncs.c).
+    ARRAY(SELECT g.typname::pg_catalog.text
+          FROM pg_catalog.pg_cast AS k
+          JOIN pg_catalog.pg_type AS g ON g.oid = k.casttarget
+          JOIN pg_catalog.pg_namespace AS gn ON gn.oid = g.typnamespace AND gn.nspname = 'pg_catalog'
+          WHERE k.castsource = t.oid AND k.oid >= 16384
+            AND (g.typname IN ('text', 'varchar', '_text', '_varchar') AND k.castmethod <> 'i'
+                 OR g.typname = 'json' AND k.castmethod = 'f' AND t.oid >= 16384)
+          ORDER BY g.typname)                                 AS made_casts,
     ARRAY(SELECT f.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS f
           WHERE f.attrelid = t.typrelid AND t.typtype = 'c' AND f.attnum > 0 AND NOT f.attisdropped
           ORDER BY f.attnum)                                  AS field_names,

@@ -130,7 +130,8 @@ def cut_into_sorts(reader: TableReader, context: TableContext, heap: Heap) -> Se
     key, limits = context.whole.require_key(), context.limits
     if 10 * heap.toast_bytes > heap.byte_count:
         return []  # rows differ too much in size to be counted
-    if not _is_bucketable(reader, key.types[0]):
+    type_of = {column.name: column.type for column in context.shape.columns}
+    if not _is_bucketable(reader, type_of[key.names[0]]):
         return []
     width = read_row_width(reader, context, context.relation)
     count = math.ceil(width * context.row_count / context.chunk_bytes)
