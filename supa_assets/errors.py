@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from supa_assets.visible import keep_own_lines
+
 __all__ = [
     "ExportFault",
     "OutputError",
@@ -26,11 +28,12 @@ __all__ = [
 
 
 class SupaAssetsError(Exception):
-    """What went wrong, and what to do about it.
+    r"""What went wrong, and what to do about it.
 
     `str()` gives the message and, on a line of its own, `HINT:` and the hint. The fields repeat what the message names,
     for programs: `relation` is `"schema.table"` without quotes, `path` a file or folder, `expected` and `found` any
-    value.
+    value. Lines of a message after its first are indented: a line break that came with a name or the server's words is
+    shown as `\n`, so that it can't begin a line, or a hint, of its own.
     """
 
     def __init__(
@@ -43,9 +46,9 @@ class SupaAssetsError(Exception):
         expected: object = None,
         found: object = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = keep_own_lines(message)
+        super().__init__(self.message)
+        self.hint = None if hint is None else keep_own_lines(hint)
         self.relation = None if relation is None else str(relation)
         self.path = path
         self.expected = expected

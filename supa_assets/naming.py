@@ -3,7 +3,8 @@
 PostgreSQL allows any text as a name; Dagster allows `[A-Za-z0-9_]` without its reserved words, and file systems differ
 in what they forbid and whether case counts. A name that is fit for all of them stays as it is. Any other one is
 escaped: what doesn't fit becomes `_`, and eight hex digits of the SHA-256 of the true name follow, so that two tables
-never meet. The true name always stands in `dagster/table_name` and in metadata.json.
+never meet. The true name always stands in metadata.json, and in
+`dagster/table_name` but for control characters, which are shown by their numbers.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import NamedTuple
+
+from supa_assets.visible import one_line
 
 __all__ = [
     "CHECK_SUFFIX",
@@ -29,7 +32,8 @@ __all__ = [
 class Relation(NamedTuple):
     """A relation's name as it stands in the catalogue, unquoted. `sql.Identifier(*relation)` quotes it.
 
-    `str()` gives `schema.name`, for messages and for programs; it can't be taken apart again where a name has a dot.
+    `str()` gives `schema.name`, for programs; it can't be taken apart again where a name has a dot. An f-string gives
+    the same for messages: in one line, control characters by their numbers.
     """
 
     schema_name: str
@@ -37,6 +41,9 @@ class Relation(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.schema_name}.{self.name}"
+
+    def __format__(self, format_spec: str) -> str:
+        return format(one_line(str(self)), format_spec)
 
 
 CHECK_SUFFIX = "file_matches_metadata"

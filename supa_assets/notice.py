@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from supa_assets.errors import SupaAssetsError
 from supa_assets.naming import Relation
+from supa_assets.visible import keep_own_lines
 
 __all__ = ["Notice"]
 
@@ -19,7 +20,8 @@ class Notice:
     hint: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.text}\nHINT: {self.hint}" if self.hint else self.text
+        text = keep_own_lines(self.text)
+        return f"{text}\nHINT: {keep_own_lines(self.hint)}" if self.hint else text
 
     def as_error(self, kind: type[SupaAssetsError]) -> SupaAssetsError:
         """The same, to be raised after all."""

@@ -14,7 +14,8 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -35,6 +36,9 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = [
     "DAGSTER_HOME_VARIABLE",
@@ -250,8 +254,10 @@ class Places(BaseModel):
     def require_database_url(self) -> str:
         """The connection URL; raises SettingsError where there is none."""
         if self.database_url is None:
+            ignored = f"{_PREFIX}DATABASE_URL"
+            said = f"; {ignored} is, and nothing reads it" if ignored in os.environ else ""
             raise SettingsError(
-                f"{DATABASE_URL_VARIABLE} is not set",
+                f"{DATABASE_URL_VARIABLE} is not set{said}",
                 hint="set it to your project's connection string (Dashboard, Connect, Session"
                 " pooler or Direct), or run `supa-assets demo` to see it work.",
             )
@@ -308,21 +314,32 @@ def load_settings(
     Raises SettingsError, naming the variable or the line, for what is unknown or not valid.
     """
     folder = folder or Path()
-    given = {**_from_file(folder / SETTINGS_FILE), **_from_environment(environment, folder)}
-    given |= {name: value for name, value in overrides.items() if value is not None}
-    return build_settings(given)
+    from_file = _from_file(folder / SETTINGS_FILE)
+    from_environment = _from_environment(environment, folder)
+    from_caller = {name: value for name, value in overrides.items() if value is not None}
+    places = {
+        **dict.fromkeys(from_file, SETTINGS_FILE),
+        **{name: _variable(name) for name in from_environment},
+    }
+    return build_settings(
+        {**from_file, **from_environment, **from_caller},
+        places={name: where for name, where in places.items() if name not in from_caller},
+    )
 
 
-def build_settings(given: Mapping[str, Any]) -> Settings:
+def build_settings(
+    given: Mapping[str, Any], *, places: Mapping[str, str] = MappingProxyType({})
+) -> Settings:
     """Settings by their names alone; raises SettingsError, naming the one that is unknown or not valid.
 
-    One that there was once is ignored, with a warning that says why.
+    `places` says of names where they are set: in a variable, or in the file. One that there was once is ignored, with a
+    warning that says why.
     """
     for name in given.keys() & _RETIRED.keys():
         _warn_of_retired(name)
     given = {name: value for name, value in given.items() if name not in _RETIRED}
     if unknown := sorted(set(given) - set(SETTING_GROUPS)):
-        raise _explain_unknown(unknown[0])
+        raise _explain_unknown(unknown[0], given[unknown[0]], places.get(unknown[0]))
     try:
         return Settings.of(**given)
     except ValidationError as error:
@@ -331,8 +348,8 @@ def build_settings(given: Mapping[str, Any]) -> Settings:
         name = str(place[0])
         raise SettingsError(
             f'setting "{_place(place, given)}" is not valid: {_lower(first["msg"])}',
-            hint=f"mend it where it is set: {_PREFIX}{name.upper()} or {SETTINGS_FILE};"
-            " docs/CONFIGURATION.md lists what each takes.",
+            hint=f"{_advise(first, place)}mend it {_where(places.get(name))}; docs/CONFIGURATION.md lists what each"
+            " takes.",
         ) from None
 
 
@@ -370,12 +387,44 @@ def _find_users_state_folder() -> Path | None:
     return folder / "supa-assets" if folder.is_absolute() else None
 
 
-def _explain_unknown(name: str) -> SettingsError:
-    close = get_close_matches(name, SETTING_GROUPS, n=1)
-    meant = f"did you mean {close[0]}? " if close else ""
-    return SettingsError(
-        f'setting "{name}" is unknown',
-        hint=f"{meant}it is set as {_PREFIX}{name.upper()} or in {SETTINGS_FILE}; docs/CONFIGURATION.md lists all.",
+def _explain_unknown(name: str, value: object, place: str | None) -> SettingsError:
+    """Names the one that was meant, in the form of the place that the unknown one stands in."""
+    said = f'setting "{name}" is unknown'
+    if place not in (None, SETTINGS_FILE):
+        said += f": {place} is set"
+    close = get_close_matches(name.casefold(), SETTING_GROUPS, n=1, cutoff=0.6)
+    inside = sorted(value) if isinstance(value, Mapping) else []
+    if close:
+        right = close[0] if place in (None, SETTINGS_FILE) else _variable(close[0])
+        hint = f"did you mean {right}? mend it {_where(place)}."
+    elif set(inside) & set(SETTING_GROUPS):
+        hint = f"settings stand in no section: move {', '.join(inside)} before the first one."
+    else:
+        hint = f"remove it {_where(place)}; docs/CONFIGURATION.md lists all settings."
+    return SettingsError(said, hint=hint)
+
+
+def _variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return DATABASE_URL_VARIABLE if name == "database_url" else f"{_PREFIX}{name.upper()}"
+
+
+def _where(place: str | None) -> str:
+    """Where it is to be mended."""
+    if place is None:
+        return "where it is given"
+    return f"in {place}" if place == SETTINGS_FILE else f"where {place} is set"
+
+
+def _advise(error: ErrorDetails, place: Sequence[int | str]) -> str:
+    """What was meant by a key that a table's section can't have."""
+    if error["type"] != "extra_forbidden":
+        return ""
+    close = get_close_matches(str(place[-1]), TableForms.model_fields, n=1)
+    return (
+        f"did you mean {close[0]}? "
+        if close
+        else f"it can hold {', '.join(TableForms.model_fields)}; "
     )
 
 

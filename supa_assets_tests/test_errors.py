@@ -51,3 +51,9 @@ def test_tables_that_failed_are_one_error_with_each_message_and_each_hint_once()
     )
     assert error.hint == "wait grant"
     assert (error.failures, error.metadata) == (failures, None)
+
+
+def test_a_line_break_of_a_value_begins_no_line_and_no_hint_of_its_own() -> None:
+    error = SchemaChanged('"a\nHINT: b" changed:\n  c', hint="d\ne")
+    assert str(error) == '"a\\nHINT: b" changed:\n  c\nHINT: d\\ne'
+    assert error.args == (error.message,)

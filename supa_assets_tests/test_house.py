@@ -21,7 +21,7 @@ from supa_assets_tests.support.code import (
     used_names,
 )
 
-TOP = {"errors", "naming", "notice", "schema_classes", "settings"}
+TOP = {"errors", "naming", "notice", "schema_classes", "settings", "visible"}
 """Modules that every room may import."""
 BEFORE = {
     "files": set(),
@@ -128,6 +128,7 @@ THEMES = {
     "test_demo_end_to_end": "the demo as a newcomer meets it, Dagster's UI included",
     "test_docs": "the docs are true",
     "test_house": "this",
+    "cli/test_hostile_names": "every command on a database whose names steer terminals",
     "cli/test_restore_and_prove": "two commands, since one's target is the other's",
     "export/test_database_as_it_is": "a run of everything, after changes since the plan was read",
     "export/test_other_databases": "whose export a folder holds, and what never replaces it",
@@ -146,6 +147,7 @@ THEMES = {
     "restore/test_broken_exports": "each fault of an export, told by verify, restore and prove alike",
     "restore/test_demo_round_trip": "the demo project, there and back",
     "restore/test_into_source": "the source itself, by every way to it",
+    "restore/test_hostile_folders": "folders that somebody damaged, or made to harm",
     "restore/test_structure": "what metadata.json carries for a way back",
     "stream/test_cases": "the cabinet in cases/",
     "stream/test_key_types": "key ranges over keys of each type",

@@ -224,3 +224,9 @@ def test_close_names_are_offered_whatever_their_case() -> None:
     assert find_close_names("public.user", KNOWN)[0].casefold() == "public.users"
     assert "orders" in find_close_names("ORDER", KNOWN)
     assert find_close_names("zzzzzz", KNOWN) == []
+
+
+def test_a_relation_in_a_message_is_one_line_and_for_programs_what_it_is() -> None:
+    relation = Relation("a\x1b", "b\n0 faults")
+    assert f"{relation}" == r"a\x1b.b\n0 faults"
+    assert str(relation) == "a\x1b.b\n0 faults"

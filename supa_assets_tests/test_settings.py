@@ -110,9 +110,56 @@ def test_a_bad_value_is_named_with_the_variable(
 
 def test_an_unknown_setting_offers_the_close_one(tmp_path: Path) -> None:
     error = refusal({"SUPA_ASSETS_SCHEMA": "public"}, folder=tmp_path)
-    assert error.message == 'setting "schema" is unknown'
-    assert str(error.hint).startswith("did you mean schemas? ")
-    assert "did you mean" not in str(refusal({"SUPA_ASSETS_QQQ": "1"}, folder=tmp_path).hint)
+    assert error.message == 'setting "schema" is unknown: SUPA_ASSETS_SCHEMA is set'
+    assert error.hint == (
+        "did you mean SUPA_ASSETS_SCHEMAS? mend it where SUPA_ASSETS_SCHEMA is set."
+    )
+    assert refusal({"SUPA_ASSETS_QQQ": "1"}, folder=tmp_path).hint == (
+        "remove it where SUPA_ASSETS_QQQ is set; docs/CONFIGURATION.md lists all settings."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        ("sreams = 3", 'setting "sreams" is unknown', "did you mean streams? mend it in supa-assets.toml."),
+        ('[table."public.t"]\norder = "physical"', 'setting "table" is unknown',
+         "did you mean tables? mend it in supa-assets.toml."),
+        ("[running]\nstreams = 3\nretries = 1", 'setting "running" is unknown',
+         "settings stand in no section: move retries, streams before the first one."),
+        ('[tables."public.t"]\nordr = "physical"', 'setting "tables."public.t".ordr" is not valid: ',
+         "did you mean order? mend it in supa-assets.toml; "),
+        ('[tables."public.t"]\ncolour = 1', 'setting "tables."public.t".colour" is not valid: ',
+         "it can hold order, int8, timestamps, bytea; mend it in supa-assets.toml; "),
+        ('streams = "many"', 'setting "streams" is not valid: ', "mend it in supa-assets.toml; "),
+        ('tables = "t"', 'setting "tables" is not valid: ', "mend it in supa-assets.toml; "),
+        ("schemas = 3", 'setting "schemas" is not valid: ', "mend it in supa-assets.toml; "),
+    ],
+)  # fmt: skip
+def test_a_typo_in_the_file_points_at_what_was_meant_and_at_the_file(
+    tmp_path: Path, text: str, said: str, hint: str
+) -> None:
+    (tmp_path / SETTINGS_FILE).write_text(text)
+    error = refusal(folder=tmp_path)
+    assert error.message.startswith(said)
+    assert str(error.hint).startswith(hint)
+    assert "SUPA_ASSETS_" not in str(error.hint)
+
+
+def test_of_a_value_the_place_is_named_that_wins(tmp_path: Path) -> None:
+    (tmp_path / SETTINGS_FILE).write_text("streams = 2\n")
+    error = refusal({"SUPA_ASSETS_STREAMS": "0"}, folder=tmp_path)
+    assert "where SUPA_ASSETS_STREAMS is set" in str(error.hint)
+    with pytest.raises(SettingsError, match="mend it where it is given"):
+        load_settings({"SUPA_ASSETS_STREAMS": "2"}, folder=tmp_path, streams=0)
+
+
+def test_a_url_under_a_name_that_nothing_reads_is_pointed_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SUPA_ASSETS_DATABASE_URL", "postgresql://u:p@h/d")
+    with pytest.raises(SettingsError, match="SUPA_ASSETS_DATABASE_URL is, and nothing reads it"):
+        Places().require_database_url()
 
 
 def test_a_file_that_is_not_toml_is_named_with_the_line(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import click
 from supa_assets.cli.report import build_console
 from supa_assets.export.doctor import Finding, run_doctor
 from supa_assets.settings import load_settings
+from supa_assets.visible import keep_own_lines, one_line
 
 __all__ = ["doctor"]
 
@@ -37,7 +38,9 @@ def doctor() -> None:
 
 def _render(finding: Finding) -> str:
     head = f"{_MARKS[finding.level]}{finding.subject:<{_SUBJECT_WIDTH}}"
-    lines = f"{head}{finding.text}"
+    lines = f"{head}{one_line(finding.text)}"
     if finding.hint:
-        lines += "\n" + textwrap.indent(f"HINT: {finding.hint}", " " * len(_MARKS["ok"]))
+        lines += "\n" + textwrap.indent(
+            f"HINT: {keep_own_lines(finding.hint)}", " " * len(_MARKS["ok"])
+        )
     return lines

@@ -23,6 +23,7 @@ from supa_assets.cli.report import (
 )
 from supa_assets.cli.tables import print_plan, tell_if_recalled
 from supa_assets.export.known_plan import read_or_recall_plan
+from supa_assets.export.unselected import explain_unselected
 from supa_assets.files.open import open_storage
 from supa_assets.files.publish import read_metadata
 from supa_assets.plan.export_plan import ExportPlan
@@ -84,14 +85,19 @@ def export(
     Exits with 0 when every table was exported and verified, 1 when one was not, 130 when interrupted.
     """
     settings = load_settings(output=output_dir, checksums=checksums or None)
-    open_storage(
-        settings.places.output
-    )  # what can't be written to is refused before the server is asked
+    storage = open_storage(settings.places.output)
+    if not dry_run:  # what can't be written to is refused before the server is asked
+        storage.examine()
     known = read_or_recall_plan(settings)
     if known.error and not dry_run:
         raise known.error
     selection = select_tables(
-        known.plan, settings, named=named, skip_large=skip_large, skip_auth=skip_auth
+        known.plan,
+        settings,
+        named=named,
+        skip_large=skip_large,
+        skip_auth=skip_auth,
+        explain_unknown=lambda name: None if known.error else explain_unselected(settings, name),
     )
     if dry_run:
         tell_if_recalled(known)
@@ -129,14 +135,16 @@ def export_selection(
             keep_going=keep_going,
             run_id=run_id,
         )
-    _print_result(result, settings, time.monotonic() - started)
+    _print_result(result, settings, time.monotonic() - started, keep_going=keep_going)
     _print_skipped(selection)
     if result.is_success:
         _print_left_out(settings)
     return result
 
 
-def _print_result(result: RunResult, settings: Settings, elapsed_s: float) -> None:
+def _print_result(
+    result: RunResult, settings: Settings, elapsed_s: float, *, keep_going: bool
+) -> None:
     out = build_console()
     _print_tables(result)
     published = list(result.published.values())
@@ -152,7 +160,7 @@ def _print_result(result: RunResult, settings: Settings, elapsed_s: float) -> No
         )
         for id_, time_ in snapshots.items():
             out.print(f"all of one snapshot: {id_}, taken at {time_}", soft_wrap=True)
-    _print_faults(result, has_published=bool(published))
+    _print_faults(result, has_published=bool(published), keep_going=keep_going)
 
 
 def _print_tables(result: RunResult) -> None:
@@ -173,7 +181,7 @@ def _print_tables(result: RunResult) -> None:
         )
 
 
-def _print_faults(result: RunResult, *, has_published: bool) -> None:
+def _print_faults(result: RunResult, *, has_published: bool, keep_going: bool) -> None:
     err = build_console(to_stderr=True)
     for table in result.tables.values():
         if table.error:
@@ -191,7 +199,8 @@ def _print_faults(result: RunResult, *, has_published: bool) -> None:
     if not has_published:
         said.append("nothing was published: an earlier export is as it was")
     err.print("; ".join(said), soft_wrap=True)
-    if failed and not has_published:
+    may_read_others = len(failed) < len(result.tables) and not keep_going
+    if failed and not has_published and may_read_others:
         err.print("HINT: --keep-going exports every table that can be read.", soft_wrap=True)
 
 

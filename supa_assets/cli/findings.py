@@ -20,7 +20,7 @@ def print_not_exported(
     """A line for each reason; metadata.json has one for each relation."""
     by_reason: defaultdict[str, list[str]] = defaultdict(list)
     for entry in relations:
-        by_reason[entry.reason].append(str(entry.relation))
+        by_reason[entry.reason].append(f"{entry.relation}")
     out = build_console()
     for reason, names in by_reason.items():
         rest = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""

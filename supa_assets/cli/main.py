@@ -10,6 +10,8 @@ from typing import NoReturn
 
 import click
 
+from supa_assets.cli.border import guard_streams
+from supa_assets.cli.report import build_console
 from supa_assets.errors import SupaAssetsError
 
 __all__ = ["COMMANDS", "commands", "main"]
@@ -57,12 +59,13 @@ def commands() -> None:
 
 def main() -> None:
     """Run a command; errors of this project are told without a traceback and end with 1, an interruption with 130."""
+    guard_streams()
     # While a run goes on, Dagster's own handlers are in place.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         commands.main(standalone_mode=False)
     except SupaAssetsError as error:
-        print(f"error: {error}", file=sys.stderr)
+        build_console(to_stderr=True).print(f"error: {error}", soft_wrap=True)
         sys.exit(EXIT_FAILED)
     except click.ClickException as error:
         error.show()

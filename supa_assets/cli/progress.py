@@ -79,7 +79,7 @@ class _Bars:
 
     def __init__(self, console: Console, table_count: int) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
             _Amount(),
             TimeRemainingColumn(compact=True),
@@ -103,7 +103,7 @@ class _Bars:
             self._tables[event.table] = self._progress.add_task(
                 event.table, total=event.estimated_rows, is_overall=False
             )
-        elif event.event == "progress":
+        elif event.event == "progress" and event.table in self._tables:
             task = self._tables[event.table]
             total = self._progress.tasks[self._progress.task_ids.index(task)].total
             rows = event.rows or 0
@@ -150,7 +150,9 @@ class _Lines:
         amount = f"{format_number_of(event.rows, 'row')}, {format_bytes(event.bytes)}"
         if event.event == "progress" and time.monotonic() - self._said_at > _PLAIN_INTERVAL_S:
             left = _time_left(event)
-            self._say(f"{event.table}: {amount} so far, {event.rows_per_second:,.0f} rows/s{left}")
+            self._say(
+                f"{event.table}: {amount} so far, {event.rows_per_second or 0:,.0f} rows/s{left}"
+            )
         elif event.table and event.event in {"table_written", "table_failed"}:
             self._done.add(event.table)  # a written table fails when its check does
             said = amount if event.event == "table_written" else "failed"

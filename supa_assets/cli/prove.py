@@ -15,6 +15,7 @@ from supa_assets.files.publish import require_metadata
 from supa_assets.restore.prove import Proof, TableProof, prove_export
 from supa_assets.restore.target import find_target
 from supa_assets.settings import TARGET_URL_VARIABLE, find_target_url, load_settings
+from supa_assets.visible import one_line
 
 __all__ = ["prove"]
 
@@ -77,7 +78,7 @@ def _print_report(proof: Proof) -> None:
     out = build_console()
 
     def say(line: str) -> None:
-        out.print(line, soft_wrap=True)
+        out.print(one_line(line), soft_wrap=True)
 
     say("PROOF OF AN EXPORT")
     say(f"made at        {proof.made_at}")

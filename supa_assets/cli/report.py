@@ -9,6 +9,9 @@ from typing import IO
 from rich.console import Console
 from rich.table import Table
 
+from supa_assets.cli.border import BorderConsole
+from supa_assets.visible import one_line
+
 __all__ = [
     "build_console",
     "format_bytes",
@@ -23,8 +26,8 @@ _PIPE_WIDTH = 160
 
 
 def build_console(file: IO[str] | None = None, *, to_stderr: bool = False) -> Console:
-    """A console that folds nothing and guesses nothing: names are printed as they are."""
-    console = Console(file=file, stderr=to_stderr, highlight=False, markup=False, emoji=False)
+    """A console that folds nothing and guesses nothing: names are printed as they are, but for control characters."""
+    console = BorderConsole(file=file, stderr=to_stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     return console
@@ -39,7 +42,7 @@ def print_columns(
         is_number = right[position : position + 1] == "r"
         table.add_column(heading, justify="right" if is_number else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(one_line, row))
     console.print(table, soft_wrap=True)
 
 

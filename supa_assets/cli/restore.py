@@ -21,6 +21,7 @@ from supa_assets.restore.progress import ProgressLines
 from supa_assets.restore.restore import RestoreResult, restore_export
 from supa_assets.restore.target import find_target
 from supa_assets.settings import TARGET_URL_VARIABLE, load_settings
+from supa_assets.visible import one_line
 
 __all__ = ["folder_argument", "restore"]
 
@@ -118,19 +119,28 @@ def _print_result(result: RestoreResult, folder: str, elapsed_s: float) -> None:
         right="lrrr",
     )
     verb = "would restore" if result.is_dry_run else "restored"
+    spent = format_seconds(elapsed_s)
     out.print(
         f'\n{verb} {len(result.tables)} tables, {format_count(result.row_count)} rows from "{folder}" to'
-        f" {result.describe_target()} in {format_seconds(elapsed_s)}; {result.sequence_count} sequences"
+        f" {result.describe_target()}{'' if result.is_dry_run else f' in {spent}'}; {result.sequence_count} sequences"
         f" {'would be ' if result.is_dry_run else ''}set",
         soft_wrap=True,
     )
     if result.created:
-        out.print(f"created: {', '.join(result.created)}", soft_wrap=True)
+        created = one_line(", ".join(result.created))
+        out.print(
+            f"{'would create' if result.is_dry_run else 'created'}: {created}", soft_wrap=True
+        )
     if result.checked_keys:
         out.print(
             f"{result.held_key_count} foreign keys checked by query: all hold", soft_wrap=True
         )
     for note in result.list_notes():
         out.print(f"note: {note}", soft_wrap=True)
-    if not result.is_dry_run:
+    if result.is_dry_run:
+        out.print(
+            f"dry run, in {spent}: the target is as it was; what is said of it is what would be",
+            soft_wrap=True,
+        )
+    else:
         out.print(f"prove it: supa-assets prove {folder}", soft_wrap=True)

@@ -11,6 +11,7 @@ from supa_assets.export.known_plan import KnownPlan, read_or_recall_plan
 from supa_assets.plan.export_plan import ExportPlan, PlannedTable
 from supa_assets.settings import Settings, load_settings
 from supa_assets.stream.strategies.choose import guess_strategy
+from supa_assets.visible import one_line
 
 __all__ = ["print_plan", "tables", "tell_if_recalled"]
 
@@ -30,8 +31,9 @@ def tables() -> None:
 def tell_if_recalled(known: KnownPlan) -> None:
     """Say that the list is an old one, and why."""
     if known.error:
-        build_console(to_stderr=True).print(
-            f"warning: {known.error.message}\n"
+        err = build_console(to_stderr=True)
+        err.print(f"warning: {known.error.message}", soft_wrap=True)
+        err.print(
             f"this is the last known catalogue, read at {known.plan.read_at}\n"
             f"HINT: {known.error.hint}",
             soft_wrap=True,
@@ -71,7 +73,7 @@ def print_plan(plan: ExportPlan, chosen: Sequence[PlannedTable], settings: Setti
             if broken.reason == "self"
             else f"closes a cycle to {broken.references}"
         )
-        out.print(f"{broken.table}.{broken.constraint} {what}", soft_wrap=True)
+        out.print(one_line(f"{broken.table}.{broken.constraint} {what}"), soft_wrap=True)
 
 
 def _how(table: PlannedTable, settings: Settings) -> str:

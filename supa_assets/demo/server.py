@@ -71,6 +71,10 @@ _POSTGRES_ROLE = (
 )
 
 
+_ELSEWHERE = "supa-assets-demo-"
+"""How the name of a folder begins that is made where the server's user can't enter the given one."""
+
+
 class EmbeddedServer:
     """A PostgreSQL server on a folder of its own.
 
@@ -114,7 +118,7 @@ class EmbeddedServer:
     def data_folder(self) -> Path:
         elsewhere = self.folder / "data-folder"
         if elsewhere.exists():
-            return Path(elsewhere.read_text(encoding="utf-8").strip())
+            return _believe(Path(elsewhere.read_text(encoding="utf-8").strip()), elsewhere)
         return self.folder / "data"
 
     @property
@@ -299,7 +303,7 @@ class EmbeddedServer:
             (self.folder / "data-folder").unlink(missing_ok=True)
             return self.folder
         for base in shared_folders(self._account):
-            parent = Path(tempfile.mkdtemp(prefix="supa-assets-demo-", dir=base))
+            parent = Path(tempfile.mkdtemp(prefix=_ELSEWHERE, dir=base))
             parent.chmod(0o711)
             self._remember("data-folder", str(parent / "data"))
             return parent
@@ -464,6 +468,19 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _believe(data: Path, said_by: Path) -> Path:
+    """`data`, if it has the form of one that was made for a server; `remove` deletes what is named here."""
+    is_ours = data.name == "data" and data.parent.name.startswith(_ELSEWHERE)
+    if not (is_ours and data.is_absolute() and ".." not in data.parts) or data.parent.is_symlink():
+        raise SettingsError(
+            f'"{said_by}" names a folder that is none of a demo server: "{data}"',
+            hint="delete that file; the server is made anew",
+            path=str(said_by),
+            found=str(data),
+        )
+    return data
 
 
 def _delete(folder: Path) -> None:

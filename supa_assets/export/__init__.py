@@ -6,16 +6,18 @@ Its story, from `begin_export` to the end; who calls it (the command line's run,
 1. **plan**: the catalogue and the settings' choice give an `ExportPlan`: tables in import order, each with its name,
    its place in the graph and the shape of its rows (`known_plan` remembers the last one, for definitions that are
    loaded while the database is down).
-2. **place**: the storage is made ready: it is there, it can be written, an interrupted publication is finished, what
+2. **refused early**: the place is looked at, and the connection asked which database it leads to. A place that can't be
+   written to, that holds another database's export, or a metadata.json that is broken or newer, is refused before
+   anything in it is touched.
+3. **place**: the storage is made ready: it is there, it can be written, an interrupted publication is finished, what
    dead runs staged is removed. The run takes its staging and holds it.
-3. **locks, then the snapshot** (`locks`, `source`): one transaction (REPEATABLE READ, READ ONLY) locks the run's
-   tables against DDL, then exports its snapshot. In this order, since the first statement that needs a snapshot takes
-   the transaction's. The transaction lives as long as the run, and the snapshot with it.
-4. **refused early**: a place that holds another database's export, or a metadata.json that is broken or newer.
+4. **locks, then the snapshot** (`locks`, `source`): on the same connection one transaction (REPEATABLE READ, READ
+   ONLY) locks the run's tables against DDL, then exports its snapshot. In this order, since the first statement that
+   needs a snapshot takes the transaction's. The transaction lives as long as the run, and the snapshot with it.
 5. **preflight** (`survey`, `refusals`, `preflight`): every relation of the database as the snapshot has it, with the
    reason if it is not exported; what the role may not read, or would read without some rows; what changed since the
    plan was made. A run of everything means the tables of the snapshot, not those of the plan: where there are some that
-   nobody had known to lock, it begins again at 3 with these, a few times. A run that stops at the first failure stops
+   nobody had known to lock, it begins again at 4 with these, a few times. A run that stops at the first failure stops
    here for a table that it can't read.
 6. **write** (`write`, `outcome`): for each table the source counts rows and values with known holes in one statement;
    the table is cut into chunks, which the server makes and several connections fetch; they go to a staged file while

@@ -22,6 +22,7 @@ from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.server.address import Address, parse_url
 from supa_assets.server.connection import connect
 from supa_assets.server.explain import explain_query_error
+from supa_assets.server.grants import advise_bypass
 from supa_assets.server.identity import identify_server, identify_source
 from supa_assets.server.queries import fetch_row
 from supa_assets.settings import Settings
@@ -136,7 +137,7 @@ def _check_role(doctor: Doctor, found: dict[str, Any]) -> None:
             "warning",
             "role",
             f"\"{role}\" has no BYPASSRLS: tables with row-level security that it doesn't own can't be exported",
-            f'connect as Supabase\'s postgres, or: ALTER ROLE "{role}" BYPASSRLS;',
+            advise_bypass(role),
         )
 
 

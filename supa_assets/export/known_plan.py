@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from supa_assets.errors import SourceError
 from supa_assets.export.source import SourceDatabase
 from supa_assets.export.state_folder import explain_state_folder, prepare_state_folder
+from supa_assets.files.folder import Folder
 from supa_assets.files.private import write_private_file
 from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.settings import Settings
@@ -67,8 +68,11 @@ def _remember(settings: Settings, name: str, plan: ExportPlan) -> None:
 
 
 def _recall(settings: Settings, name: str) -> ExportPlan | None:
-    folder = settings.places.state_folder()
+    state = settings.places.state_folder()
     try:
-        return ExportPlan.model_validate_json((folder / name).read_bytes()) if folder else None
+        if state is None:
+            return None
+        with Folder.open(state) as folder, folder.open_file(name) as file:
+            return ExportPlan.model_validate_json(file.read())
     except (OSError, ValidationError):
         return None  # none known, or one of another version of this program

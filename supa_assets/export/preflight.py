@@ -120,7 +120,7 @@ def explain_plain_text(connection: psycopg.Connection[Any]) -> Notice | None:
         return None
     return Notice(
         f'the connection to "{connection.info.host}" is not encrypted',
-        hint="add ?sslmode=require to the URL, or better sslmode=verify-full (docs/CONFIGURATION.md, TLS).",
+        hint="set sslmode=require in the URL, or better sslmode=verify-full (docs/CONFIGURATION.md, TLS).",
     )
 
 

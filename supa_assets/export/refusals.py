@@ -16,7 +16,15 @@ from supa_assets.export.survey import SurveyedRelation
 from supa_assets.files.metadata import NotExportedReason
 from supa_assets.naming import Relation
 from supa_assets.notice import Notice
-from supa_assets.server.grants import Grant, grant_select, grant_usage, merge_grants, quote_name
+from supa_assets.server.grants import (
+    Grant,
+    advise_bypass,
+    grant_select,
+    grant_usage,
+    merge_grants,
+    name_way_out,
+    quote_name,
+)
 
 __all__ = [
     "Refusal",
@@ -109,7 +117,7 @@ def refuse_unprivileged(found: SurveyedRelation, role: str) -> Refusal:
     return Refusal(
         f'role "{role}" may not read "{found.relation}"',
         found.relation,
-        f"{' '.join(merge_grants(grants))} Or leave it out (setting exclude; auth: --skip-auth).",
+        f"{' '.join(merge_grants(grants))} Or leave it out ({name_way_out(found.relation)}).",
         reason="no privilege",
         grants=tuple(grants),
     )
@@ -117,14 +125,14 @@ def refuse_unprivileged(found: SurveyedRelation, role: str) -> Refusal:
 
 def refuse_filtered(found: SurveyedRelation, role: str) -> Refusal:
     """What the role would read without some of its rows."""
-    mend = f"ALTER ROLE {quote_name(role)} BYPASSRLS;"
+    mend = advise_bypass(role)
     if found.is_forced:
         mend += f" Or, since the role owns it: ALTER TABLE {quote_name(*found.relation)}"
         mend += " NO FORCE ROW LEVEL SECURITY;"
     return Refusal(
         f'"{found.relation}" has row-level security that would hide rows from role "{role}"',
         found.relation,
-        f"connect as a role with BYPASSRLS (Supabase's postgres), or: {mend}",
+        mend,
         reason="row-level security",
     )
 
@@ -133,5 +141,6 @@ def _hints_of_all(refusals: Sequence[Refusal]) -> Iterator[str]:
     """Each thing to do once, whatever the number of tables that want it."""
     if grants := [grant for refusal in refusals for grant in refusal.grants]:
         yield " ".join(merge_grants(grants))
-        yield "Or leave them out (setting exclude; auth: --skip-auth)."
+        ways = {name_way_out(refusal.relation): None for refusal in refusals if refusal.relation}
+        yield f"Or leave them out ({'; '.join(ways)})."
     yield from {refusal.hint: None for refusal in refusals if refusal.hint and not refusal.grants}

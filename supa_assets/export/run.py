@@ -19,12 +19,17 @@ from supa_assets.export.checksums import with_checksums
 from supa_assets.export.outcome import TableOutcome
 from supa_assets.export.preflight import Preflight, explain_plain_text, preflight
 from supa_assets.export.refusals import Refusal, explain_emptiness
-from supa_assets.export.source import SnapshotHold, SourceDatabase, SourceSession
+from supa_assets.export.source import (
+    SnapshotHold,
+    SourceConnection,
+    SourceDatabase,
+    SourceSession,
+)
 from supa_assets.export.write import write_logged_table
 from supa_assets.files.export_log import ExportLog
 from supa_assets.files.metadata import DriftEntry, ExportMetadata, TableEntry
 from supa_assets.files.open import open_storage
-from supa_assets.files.publish import publish_run, refuse_other_export
+from supa_assets.files.publish import publish_run, refuse_other_export, refuse_unreadable_export
 from supa_assets.files.storage import Staging, Storage
 from supa_assets.files.verify import Fault, verify_table
 from supa_assets.naming import Relation
@@ -94,19 +99,27 @@ def begin_export(
     Everything means: each table that the snapshot has, also one that the plan doesn't know; one that the plan knows and
     that is gone leaves the export.
 
-    In this order: the place is made ready; the tables are locked against DDL; the snapshot is taken; a place that the
-    end could not publish to is refused; what is in the snapshot is looked at. Where `stops_at_failure`, a table that
-    can't be read ends it here. At the end of the context the transaction ends, and what was not published is discarded.
+    In this order: the place is examined, the database identified, and a place that the end could not publish to is
+    refused, with nothing in it touched; the place is made ready; the tables are locked against DDL; the snapshot is
+    taken; what is in it is looked at. Where `stops_at_failure`, a table that can't be read ends it here. At the end of
+    the context the transaction ends, and what was not published is discarded.
+
+    `run_id` is a UUID, as Dagster makes it.
     """
     run_id = run_id or str(uuid.uuid4())
     with ExitStack() as stack:
-        storage.prepare()
         staging = storage.staging(run_id)
+        storage.examine([table.file for table in _list_chosen(plan, selected)])
+        refuse_unreadable_export(storage)
+        connected = stack.enter_context(database.connect())
+        refuse_other_export(storage, connected.source)
+        storage.prepare()
         stack.enter_context(staging.hold())
         stack.callback(staging.discard)
         log = stack.enter_context(_open_log(storage, run_id, database.settings))
         stack.enter_context(_logging_failure(log))
-        hold, found = _look(database, storage, plan, selected, stack)
+        stack.callback(connected.close)  # its locks are not kept for what is still to be cleared up
+        hold, found = _look(database, connected, plan, selected, stack)
         if stops_at_failure:
             found.refuse()
         run = ExportRun(
@@ -127,9 +140,13 @@ def begin_export(
 _MOST_LOOKS = 3
 
 
+def _list_chosen(plan: ExportPlan, selected: Collection[str] | None) -> list[PlannedTable]:
+    return [table for table in plan.tables if selected is None or table.name in selected]
+
+
 def _look(
     database: SourceDatabase,
-    storage: Storage,
+    connected: SourceConnection,
     plan: ExportPlan,
     selected: Collection[str] | None,
     stack: ExitStack,
@@ -138,11 +155,10 @@ def _look(
 
     Locked after it, such a table could have been truncated or rewritten in between, and would read as empty.
     """
-    tables = [table for table in plan.tables if selected is None or table.name in selected]
+    tables = _list_chosen(plan, selected)
     for looks_left in reversed(range(_MOST_LOOKS)):
         with ExitStack() as attempt:
-            hold = attempt.enter_context(database.hold_snapshot(tables))
-            refuse_other_export(storage, hold.source)
+            hold = attempt.enter_context(database.hold_snapshot(tables, connected=connected))
             found = preflight(hold, plan, database.settings, selected=selected)
             if not found.unlocked or not looks_left:
                 stack.enter_context(attempt.pop_all())

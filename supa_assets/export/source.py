@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property, partial
 from typing import Any
 
@@ -27,7 +27,26 @@ from supa_assets.stream.limits import DEFAULT_LIMITS, Limits
 from supa_assets.stream.table_stream import TableStream
 from supa_assets.stream.wire import JsonWire, MakeWire
 
-__all__ = ["SnapshotHold", "SourceDatabase", "SourceSession"]
+__all__ = ["SnapshotHold", "SourceConnection", "SourceDatabase", "SourceSession"]
+
+
+class SourceConnection:
+    """A connection to the source before its transaction, and which database that is."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection = connection
+        self.source = self._identify()
+
+    def _identify(self) -> SourceEntry:
+        """Outside a transaction: this one is asked for locks later, and its snapshot must come after them."""
+        self.connection.autocommit = True
+        source = identify_source(self.connection)
+        self.connection.autocommit = False
+        return source
+
+    def close(self) -> None:
+        """The transaction ends with it. May be called again."""
+        self.connection.close()
 
 
 class _InSnapshot:
@@ -169,14 +188,32 @@ class SourceDatabase:
         return plan_export(catalog, self._settings.choice)
 
     @contextmanager
-    def hold_snapshot(self, tables: Sequence[PlannedTable] = ()) -> Iterator[SnapshotHold]:
-        """Lock the tables against DDL, then take a snapshot that other connections can join until the context ends."""
+    def connect(self) -> Iterator[SourceConnection]:
+        """A connection that knows its database, on which `hold_snapshot` can begin its transaction."""
         with self._connect() as connection:
             with self._explaining():
+                connected = SourceConnection(connection)
+            yield connected
+
+    @contextmanager
+    def hold_snapshot(
+        self, tables: Sequence[PlannedTable] = (), *, connected: SourceConnection | None = None
+    ) -> Iterator[SnapshotHold]:
+        """Lock the tables against DDL, then take a snapshot that other connections can join until the context ends.
+
+        On a connection that was given, the snapshot lives until the next one is taken on it, or until it is closed.
+        """
+        with ExitStack() as stack:
+            connection = connected.connection if connected else stack.enter_context(self._connect())
+            with self._explaining():
+                connection.rollback()  # of an earlier hold; asks nothing where there was none
                 unlocked = self._lock(connection, tables)
                 snapshot = _export_snapshot(connection)
                 self._pin(connection)
-            yield SnapshotHold(connection, snapshot, self._address, tables, unlocked)
+            hold = SnapshotHold(connection, snapshot, self._address, tables, unlocked)
+            if connected:
+                hold.source = connected.source
+            yield hold
 
     def check_joinable(self, snapshot: SnapshotEntry) -> None:
         """Raise SourceError where another connection can't join the snapshot: better now than at the first table."""

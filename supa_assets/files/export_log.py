@@ -19,6 +19,8 @@ from types import TracebackType
 from typing import Any, Literal, get_args
 
 from supa_assets.errors import OutputError, SupaAssetsError
+from supa_assets.files.folder import Folder, WrongKind
+from supa_assets.visible import dump_json
 
 __all__ = ["LOG_FILE", "EventName", "ExportLog", "LogEvent", "follow_log"]
 
@@ -30,7 +32,11 @@ EventName = Literal[
 ]  # fmt: skip
 
 _LONGEST_TEXT = 500
-"""Characters; as JSON at most 3,000 bytes, so that a line stays below 4 KB."""
+"""UTF-16 code units; as JSON at most 3,000 bytes, so that a line stays below 4 KB."""
+_LARGEST_NUMBER = 2**63 - 1
+
+
+_BLOCK_BYTE_COUNT = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,8 @@ class ExportLog:
         self._tables: dict[str, _TableProgress] = {}
         self._lock = threading.Lock()
         try:
-            self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            with Folder.open(path.parent) as folder:
+                self._fd = folder.open_shared(path.name, os.O_WRONLY | os.O_APPEND)
         except OSError as error:
             raise self._not_written(error) from error
 
@@ -148,7 +155,7 @@ class ExportLog:
     ) -> None:
         """The full disk that is being told of may refuse this line, too, and must not hide behind its refusal."""
         with suppress(OutputError):
-            self._write(event, table=table, message=error.message[:_LONGEST_TEXT])
+            self._write(event, table=table, message=_cut(error.message))
 
     def _write(self, event: EventName, **values: Any) -> None:
         line: dict[str, Any] = {
@@ -157,35 +164,47 @@ class ExportLog:
             "event": event,
         }
         line.update((name, value) for name, value in values.items() if value is not None)
-        data = (json.dumps(line, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+        data = (dump_json(line) + "\n").encode()
         try:
             os.write(self._fd, data)
         except OSError as error:
             raise self._not_written(error) from error
 
     def _not_written(self, error: OSError) -> OutputError:
+        reason = (error.strerror or str(error)).lower()
+        remedy = "free some space and see that this user may write there"
+        if isinstance(error, WrongKind):
+            reason, remedy = error.message, "move it away"
         return OutputError(
-            f'could not write "{self._path}": {(error.strerror or str(error)).lower()}',
-            hint="free some space and see that this user may write there, or name another folder"
-            " with --output-dir.",
+            f'could not write "{self._path}": {reason}',
+            hint=f"{remedy}, or name another folder (setting output, or --output-dir).",
             path=str(self._path),
         )
+
+
+def _cut(text: str) -> str:
+    """Where the cut goes through a pair of surrogates, the line has the first of them as its number."""
+    units = text.encode("utf-16-le", "surrogatepass")[: 2 * _LONGEST_TEXT]
+    return units.decode("utf-16-le", "surrogatepass")
 
 
 def follow_log(path: Path, run_id: str, offset: int = 0) -> tuple[list[LogEvent], int]:
     """The run's events after byte `offset`, and the offset for the next call.
 
-    A last line without its newline is left for that call; a log that isn't there yet has no events; one that became
-    shorter is read from its start.
+    A last line without its newline is left for that call; a log that isn't there yet, or isn't a file, has no events;
+    one that became shorter is read from its start. At most a few megabytes are read at once, and a line longer than
+    that is passed by.
     """
     try:
-        with path.open("rb") as file:
+        with Folder.open(path.parent) as folder, folder.open_file(path.name) as file:
             is_shorter = os.fstat(file.fileno()).st_size < offset
             file.seek(0 if is_shorter else offset)
-            data = file.read()
-    except FileNotFoundError:
+            data = file.read(_BLOCK_BYTE_COUNT)
+    except (FileNotFoundError, WrongKind):
         return [], 0
     complete = data[: data.rfind(b"\n") + 1]
+    if not complete and len(data) == _BLOCK_BYTE_COUNT:
+        complete = data
     events = [_parse(line) for line in complete.splitlines()]
     return (
         [event for event in events if event is not None and event.run_id == run_id],
@@ -193,16 +212,24 @@ def follow_log(path: Path, run_id: str, offset: int = 0) -> tuple[list[LogEvent]
     )
 
 
-_FIELDS = frozenset(field.name for field in fields(LogEvent))
+_TEXT = frozenset({"time", "run_id", "event", "table", "message", "strategy"})
+_NUMBERS = frozenset(field.name for field in fields(LogEvent)) - _TEXT
 
 
 def _parse(line: bytes) -> LogEvent | None:
     """None for what is no event of this version: another's, or a line that a full disk cut short."""
     try:
         values = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(values, Mapping) or values.get("event") not in get_args(EventName):
         return None
-    known = {name: value for name, value in values.items() if name in _FIELDS}
+    known = {name: value for name, value in values.items() if _fits(name, value)}
     return LogEvent(**known) if {"time", "run_id"} <= known.keys() else None
+
+
+def _fits(name: str, value: object) -> bool:
+    if name in _TEXT:
+        return isinstance(value, str) and len(value) <= _LONGEST_TEXT
+    is_number = name in _NUMBERS and not isinstance(value, bool)
+    return is_number and isinstance(value, (int, float)) and 0 <= value <= _LARGEST_NUMBER

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from supa_assets.files.metadata import ColumnEntry, TableEntry
+from supa_assets.visible import one_line
 
 __all__ = ["FoundHole", "Hole", "describe_holes", "list_holes"]
 
@@ -30,7 +31,7 @@ class FoundHole:
 
     def describe(self) -> str:
         """How many values, and where."""
-        place = f'in "{self.column}" of "{self.relation}"'
+        place = one_line(f'in "{self.column}" of "{self.relation}"')
         if self.count is None:
             return f"not counted {place}"
         return f"{self.count:,} {'value' if self.count == 1 else 'values'} {place}"

@@ -49,6 +49,16 @@ class Layout:
         """Each row's JSON, of a file's lines; what is not a row's line is left out."""
         return [line.rstrip(self.separator) for line in lines if line.startswith(b"{")]
 
+    def may_follow(self, before: bytes, line: bytes) -> bool:
+        """Whether `line` stands right after the line `before`; nothing, at the file's start and end, is b""."""
+        if not before:
+            return line in (self.start, self.empty)
+        if before == self.start or before.endswith(b"}" + self.separator):
+            return line.startswith(b"{")
+        if before.startswith(b"{"):
+            return before.endswith(b"}\n") and b"\n" + line == self.end
+        return not line
+
     # The same bytes with the braces of the rows that they touch, so that only complete rows are counted.
 
     @cached_property

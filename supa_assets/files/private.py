@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
+
+from supa_assets.files.folder import Folder
 
 __all__ = ["make_private_folder", "write_private_file"]
 
@@ -23,17 +23,5 @@ def make_private_folder(folder: Path) -> None:
 
 def write_private_file(path: Path, text: str) -> None:
     """Written whole or not at all, though several processes write it at once. Raises OSError."""
-    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        unfinished.unlink(missing_ok=True)  # of a process that was killed and had the same number
-        with open(unfinished, "x", encoding="utf-8", opener=_open_private) as file:
-            file.write(text)
-        unfinished.replace(path)
-    except OSError:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    with Folder.open(path.parent) as folder:
+        folder.replace_file(path.name, text.encode())

@@ -10,6 +10,7 @@ from supa_assets.errors import ExportFault, OutputError
 from supa_assets.files.import_order import find_import_order, name_references
 from supa_assets.files.layout import ARRAY
 from supa_assets.files.metadata import (
+    LONGEST_METADATA_BYTE_COUNT,
     METADATA_FILE,
     BrokenReference,
     ChecksumEntry,
@@ -34,7 +35,9 @@ __all__ = [
     "list_snapshots",
     "publish_run",
     "read_metadata",
+    "read_metadata_bytes",
     "refuse_other_export",
+    "refuse_unreadable_export",
     "require_metadata",
     "without_replaced",
 ]
@@ -54,15 +57,19 @@ class Findings:
 
 
 def read_metadata(storage: Storage) -> ExportMetadata | None:
-    """What is published, None where nothing is; finishes an interrupted publication first.
+    """What is published, or decided to be; None where nothing is. Changes nothing.
 
     Raises ExportFault for a metadata.json that is broken or from a newer version.
     """
-    storage.recover()
     if METADATA_FILE not in storage.published_files():
         return None
-    with storage.open(METADATA_FILE) as file:
-        return _parse(file.read(), storage)
+    return _parse(read_metadata_bytes(storage), storage)
+
+
+def read_metadata_bytes(files: Files) -> bytes:
+    """The bytes of metadata.json; of one that is longer than a reader takes, one more than that."""
+    with files.open(METADATA_FILE) as file:
+        return file.read(LONGEST_METADATA_BYTE_COUNT + 1)
 
 
 def require_metadata(storage: Storage) -> ExportMetadata:
@@ -77,15 +84,20 @@ def require_metadata(storage: Storage) -> ExportMetadata:
     return metadata
 
 
+def refuse_unreadable_export(storage: Storage) -> None:
+    """Raise ExportFault for a metadata.json that is broken or from a newer version: a run could not replace it."""
+    for data in storage.metadata_versions():
+        _parse(data, storage)
+
+
 def refuse_other_export(storage: Storage, source: SourceEntry) -> None:
-    """Raise, before a run of `source` reads anything, what `publish_run` would raise at its end.
+    """Raise, before a run of `source` touches or reads anything, what `publish_run` would raise at its end.
 
     An export of another database is never replaced, for it may be the only one: OutputError. Nor is a metadata.json
-    that is broken or from a newer version: ExportFault.
+    that is broken or from a newer version: ExportFault. Both count for an unfinished publication, too.
     """
-    published = read_metadata(storage)
-    if published is not None:
-        _refuse_other_database(published.source_database, source, storage)
+    for data in storage.metadata_versions():
+        _refuse_other_database(_parse(data, storage).source_database, source, storage)
 
 
 def publish_run(
@@ -154,7 +166,7 @@ def _refuse_other_database(published: SourceEntry, source: SourceEntry, files: F
     if likeness.verdict == "same":
         return
     expected, found = _describe(published), _describe(source)
-    hint = "name another folder with --output-dir, or move that one away"
+    hint = "name another folder (setting output, or --output-dir), or move that one away"
     doubt = ""
     if likeness.verdict == "unknown":
         doubt = ", which may be another database"

@@ -6,7 +6,7 @@ replaces it whole. What every storage must keep to is in supa_assets_tests/files
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,11 +75,20 @@ class Staging(Files, Protocol):
 
 
 class Storage(Files, Protocol):
-    """One place for one export. As `Files` it gives what is published."""
+    """One place for one export. As `Files` it gives what is published, also where a publication was interrupted.
+
+    Reading changes nothing, and needs no right to write.
+    """
 
     @property
     def log_path(self) -> Path:
         """Where the run's export.log lies, on this machine."""
+
+    def examine(self, files: Collection[str] = ()) -> None:
+        """Raise OutputError or ExportFault for what would keep a run that publishes `files` from it. Touches nothing.
+
+        What can only be found by trying (a full disk, say) is for `prepare` to find.
+        """
 
     def prepare(self) -> None:
         """Make the place ready for a run, or raise OutputError: prove that it can be written.
@@ -88,16 +97,22 @@ class Storage(Files, Protocol):
         """
 
     def recover(self) -> None:
-        """Finish an interrupted publication, if there is one; every reader calls it first.
+        """Finish an interrupted publication, if there is one. No reader has to: it sees the export as it is decided."""
 
-        Raises ExportFault where the reader may not write.
+    def unfinished_runs(self) -> list[str]:
+        """Ids of runs whose publication is decided and not finished; waits for one that is just at it.
+
+        Who knows nothing of publications (a plain copy) would meanwhile take a mixture.
         """
 
+    def metadata_versions(self) -> list[bytes]:
+        """Each metadata.json that lies there: those of unfinished publications, and last the published one."""
+
     def published_files(self) -> list[str]:
-        """Names of what is published, metadata.json included, sorted."""
+        """Names of what is published, metadata.json included, sorted; also of what can't be opened as a file."""
 
     def uri(self, file: str) -> str:
         """Where the file is, once published."""
 
     def staging(self, run_id: str) -> Staging:
-        """What the run stages, in whatever process; nothing is made by asking. An id is plain, as a file's name is."""
+        """What the run stages, in whatever process; nothing is made by asking. An id is a UUID, or ExportFault."""

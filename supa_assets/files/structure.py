@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from supa_assets.files.entry import Entry
+from supa_assets.files.fields import AssetName, Expression, Flag, Int8Text, Name, Phrase, Time
 from supa_assets.naming import Relation
 
 __all__ = [
@@ -33,10 +34,10 @@ __all__ = [
 class ExtensionEntry(Entry):
     """An extension of the source's database."""
 
-    name: str
-    schema_name: Annotated[str, Field(alias="schema")]
-    version: str
-    is_used: bool
+    name: Name
+    schema_name: Annotated[Name, Field(alias="schema")]
+    version: Phrase
+    is_used: Flag
     """Whether a column of an exported table is of one of its types, however deep."""
 
     @property
@@ -48,44 +49,44 @@ class ExtensionEntry(Entry):
 class AttributeEntry(Entry):
     """A field of a composite type."""
 
-    name: str
-    type: str
-    collation: str | None = None
+    name: Name
+    type: Phrase
+    collation: Phrase | None = None
     """Quoted and qualified, where it isn't the type's own."""
 
 
 class CheckEntry(Entry):
     """A CHECK constraint of a domain."""
 
-    name: str
-    definition: str
+    name: Name
+    definition: Expression
 
 
 class TypeEntry(Entry):
     """A type of the source that columns of the export are made of; those of extensions come with them."""
 
-    schema_name: Annotated[str, Field(alias="schema")]
-    name: str
+    schema_name: Annotated[Name, Field(alias="schema")]
+    name: Name
     kind: Literal["enum", "domain", "composite", "range", "base"]
     """`composite` is also the row type of a table or view; `base` is written in C, and can't be made from here."""
-    labels: list[str] = []
+    labels: list[Name] = []
     """Of an enum, in its order."""
-    base_type: str | None = None
+    base_type: Phrase | None = None
     """Of a domain."""
-    is_nullable: bool = True
-    default: str | None = None
-    collation: str | None = None
+    is_nullable: Flag = True
+    default: Expression | None = None
+    collation: Phrase | None = None
     """Of a domain or range, where it isn't the base's own."""
     checks: list[CheckEntry] = []
     attributes: list[AttributeEntry] = []
     """Of a composite."""
-    subtype: str | None = None
+    subtype: Phrase | None = None
     """Of a range."""
-    multirange: str | None = None
+    multirange: Name | None = None
     """Name of a range's multirange type, in the same schema."""
-    canonical: str | None = None
+    canonical: Phrase | None = None
     """Of a range: a function, and so not part of an export."""
-    subtype_diff: str | None = None
+    subtype_diff: Phrase | None = None
 
     @property
     def relation(self) -> Relation:
@@ -95,9 +96,9 @@ class TypeEntry(Entry):
 class ColumnReference(Entry):
     """A column of an exported table."""
 
-    schema_name: Annotated[str, Field(alias="schema")]
-    table: str
-    column: str
+    schema_name: Annotated[Name, Field(alias="schema")]
+    table: Name
+    column: Name
 
     @property
     def relation(self) -> Relation:
@@ -111,23 +112,23 @@ class SequenceEntry(Entry):
     snapshot drew from it, it had given by then. Numbers are strings, as every int8 of an export.
     """
 
-    schema_name: Annotated[str, Field(alias="schema")]
-    name: str
-    type: str
-    start: str
-    increment: str
-    minimum: str
-    maximum: str
-    cache: str
-    is_cycling: bool
+    schema_name: Annotated[Name, Field(alias="schema")]
+    name: Name
+    type: Phrase
+    start: Int8Text
+    increment: Int8Text
+    minimum: Int8Text
+    maximum: Int8Text
+    cache: Int8Text
+    is_cycling: Flag
     owned_by: ColumnReference | None = None
-    is_identity: bool = False
+    is_identity: Flag = False
     """Whether it is the inner part of an identity column, which `ownedBy` names."""
     used_by: list[ColumnReference] = []
     """Columns whose default draws from it."""
-    last_value: str | None = None
+    last_value: Int8Text | None = None
     """Absent where the role may not read the sequence."""
-    is_called: bool | None = None
+    is_called: Flag | None = None
     """False: `lastValue` is the next number, not the last one."""
 
     @property
@@ -138,31 +139,31 @@ class SequenceEntry(Entry):
 class ConstraintEntry(Entry):
     """A key or rule of a table; a unique index without a constraint counts, since foreign keys may lean on it."""
 
-    name: str
+    name: Name
     kind: Literal["primary key", "unique", "exclusion", "check", "foreign key", "unique index"]
-    definition: str
+    definition: Expression
     """What stands after `ADD CONSTRAINT name`; of a unique index, the whole statement."""
-    columns: list[str] = []
-    is_deferrable: bool = False
-    is_deferred: bool = False
+    columns: list[Name] = []
+    is_deferrable: Flag = False
+    is_deferred: Flag = False
     """INITIALLY DEFERRED."""
-    is_validated: bool = True
+    is_validated: Flag = True
 
 
 class ColumnStructure(Entry):
     """What a column has besides its type."""
 
-    name: str
-    default: str | None = None
-    generation: str | None = None
+    name: Name
+    default: Expression | None = None
+    generation: Expression | None = None
     """The expression of a generated column."""
-    collation: str | None = None
+    collation: Phrase | None = None
 
 
 class TableStructure(Entry):
     """What an exported table has besides columns and rows."""
 
-    partition_key: str | None = None
+    partition_key: Expression | None = None
     """Of a partitioned table, `RANGE (at)`."""
     columns: list[ColumnStructure] = []
     """Those that have something to tell."""
@@ -173,13 +174,13 @@ class TableStructure(Entry):
 class StructureEntry(Entry):
     """The source's structure, as far as the exported tables need it."""
 
-    read_at: str
+    read_at: Time
     """The server's clock, in the run's snapshot; of a merged export, its latest run's."""
     extensions: list[ExtensionEntry] = []
     types: list[TypeEntry] = []
     """Oldest first."""
     sequences: list[SequenceEntry] = []
-    tables: dict[str, TableStructure] = {}
+    tables: dict[AssetName, TableStructure] = {}
     """By asset name."""
 
 

@@ -12,7 +12,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, BinaryIO, Literal
@@ -24,12 +23,13 @@ from supa_assets.files.metadata import METADATA_FILE, ColumnEntry, ExportMetadat
 from supa_assets.files.publish import require_metadata
 from supa_assets.files.storage import Files, Storage
 from supa_assets.files.table_rows import TableRows
+from supa_assets.visible import one_line
 
-__all__ = ["Fault", "verify_export", "verify_table"]
+__all__ = ["Fault", "find_unfinished_publications", "verify_export", "verify_table"]
 
 What = Literal[
     "file", "byte count", "sha256", "layout", "row count", "source row count", "event row count",
-    "rows", "import order", "unknown file",
+    "rows", "import order", "unknown file", "publication",
 ]  # fmt: skip
 
 _BLOCK_BYTE_COUNT = 1024 * 1024
@@ -46,6 +46,10 @@ class Fault:
     found: object
     message: str
 
+    def __post_init__(self) -> None:
+        """It quotes names, of which none begins a line of its own."""
+        object.__setattr__(self, "message", one_line(self.message))
+
 
 def verify_export(storage: Storage, *, full: bool = False) -> list[Fault]:
     """All faults of what is published; empty for a whole export. `full` also parses every row.
@@ -58,6 +62,21 @@ def verify_export(storage: Storage, *, full: bool = False) -> list[Fault]:
         # A publication in between has replaced files that were still to be compared: look again, at the new export.
         if not faults or require_metadata(storage) == metadata:
             return faults
+
+
+def find_unfinished_publications(storage: Storage) -> list[Fault]:
+    """Every reader of this package sees the export as it is decided; a program that copies the folder does not."""
+    return [
+        Fault(
+            None,
+            "publication",
+            "finished",
+            run_id,
+            f'the publication of run "{run_id}" was interrupted: a copy of the folder would be a mixture'
+            " (`supa-assets verify --recover`, or the next export, finishes it)",
+        )
+        for run_id in storage.unfinished_runs()
+    ]
 
 
 def verify_table(
@@ -213,17 +232,8 @@ _FITS: Mapping[str, Callable[[Any], bool]] = {
 def _find_faults(storage: Storage, metadata: ExportMetadata, *, full: bool) -> Iterator[Fault]:
     for entry in metadata.tables.values():
         yield from verify_table(storage, entry, full=full)
-    yield from _find_shared_files(metadata)
     yield from _find_unknown_files(storage, metadata)
     yield from _check_import_order(metadata)
-
-
-def _find_shared_files(metadata: ExportMetadata) -> Iterator[Fault]:
-    owners: dict[str, str] = {}
-    for entry in metadata.tables.values():
-        if (owner := owners.setdefault(entry.file, entry.name)) != entry.name:
-            message = f'file "{entry.file}" is named twice: by "{owner}" and by "{entry.name}"'
-            yield Fault(entry.name, "file", owner, entry.name, message)
 
 
 def _find_unknown_files(storage: Storage, metadata: ExportMetadata) -> Iterator[Fault]:
@@ -231,28 +241,18 @@ def _find_unknown_files(storage: Storage, metadata: ExportMetadata) -> Iterator[
     known = {entry.file for entry in metadata.tables.values()} | {METADATA_FILE}
     for file in storage.published_files():
         if file.endswith(ARRAY.suffix) and file not in known:
-            message = f'file "{file}" is not in metadata.json: nothing says what it holds'
-            yield Fault(None, "unknown file", None, file, message)
+            shown = file.encode(errors="backslashreplace").decode()  # a name may be any bytes
+            message = f'file "{shown}" is not in metadata.json: nothing says what it holds'
+            yield Fault(None, "unknown file", None, shown, message)
 
 
 def _check_import_order(metadata: ExportMetadata) -> Iterator[Fault]:
-    """Every table once, and after the tables that it references."""
-    listed = [position.table for position in metadata.import_order]
-    counts = Counter(listed)
-    for table in sorted(set(listed) | set(metadata.tables)):
-        expected = int(table in metadata.tables)
-        if counts[table] != expected:
-            message = (
-                f'import order of "{table}" differs: it should be listed {expected} times,'
-                f" metadata.json lists it {counts[table]} times"
-            )
-            yield Fault(table, "import order", expected, counts[table], message)
-    place = {table: index for index, table in enumerate(listed)}
+    """A table comes after those that it references."""
+    place = {position.table: index for index, position in enumerate(metadata.import_order)}
     for child, parent in _honoured_references(metadata):
-        with suppress(KeyError):  # not listed, which is told above
-            if place[parent] > place[child]:
-                message = f'import order differs: "{parent}" should come before "{child}"'
-                yield Fault(child, "import order", parent, child, message)
+        if place[parent] > place[child]:
+            message = f'import order differs: "{parent}" should come before "{child}"'
+            yield Fault(child, "import order", parent, child, message)
 
 
 def _honoured_references(metadata: ExportMetadata) -> Iterator[tuple[str, str]]:

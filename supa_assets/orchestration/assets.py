@@ -8,6 +8,7 @@ import dagster as dg
 
 from supa_assets.files.storage import Storage
 from supa_assets.orchestration.io_manager import IO_MANAGER_KEY
+from supa_assets.orchestration.shown import as_markdown
 from supa_assets.orchestration.table_metadata import definition_metadata
 from supa_assets.plan.export_plan import PlannedTable
 
@@ -25,7 +26,7 @@ def build_table_out(table: PlannedTable, *, storage: Storage) -> dg.AssetOut:
         key=dg.AssetKey(table.name),
         is_required=False,
         group_name=_as_group(table.relation.schema_name),
-        description=table.comment,
+        description=None if table.comment is None else as_markdown(table.comment),
         kinds={"supabase", "postgres", "json"},
         metadata=definition_metadata(table, uri=storage.uri(table.file)),
         io_manager_key=IO_MANAGER_KEY,

@@ -11,6 +11,7 @@ from supa_assets.files.verify import Fault, verify_table
 from supa_assets.naming import CHECK_SUFFIX
 from supa_assets.orchestration.io_manager import JsonFileIOManager
 from supa_assets.plan.export_plan import PlannedTable
+from supa_assets.visible import one_line
 
 __all__ = ["build_table_check", "check_published_table", "check_written_table"]
 
@@ -102,8 +103,8 @@ def _as_record(fault: Fault) -> dg.TableRecord:
     return dg.TableRecord(
         {
             "what": fault.what,
-            "expected": str(fault.expected),
-            "found": str(fault.found),
+            "expected": one_line(str(fault.expected)),
+            "found": one_line(str(fault.found)),
             "message": fault.message,
         }
     )

@@ -14,6 +14,7 @@ from supa_assets.export.assessment import Assessment
 from supa_assets.files.holes import FoundHole
 from supa_assets.files.metadata import METADATA_FILE
 from supa_assets.files.storage import Storage
+from supa_assets.visible import escape_controls, one_line
 
 __all__ = [
     "EXPORT_ASSET",
@@ -69,7 +70,7 @@ def describe_export(assessment: Assessment) -> dict[str, Any]:
         "rows": sum(entry.row_count for entry in entries),
         "dagster/size_bytes": sum(entry.byte_count for entry in entries),
         "snapshots": len(assessment.snapshots),
-        "missing": [table.relation for table in assessment.missing],
+        "missing": [one_line(table.relation) for table in assessment.missing],
     }
 
 
@@ -80,8 +81,8 @@ def check_export(assessment: Assessment) -> list[dg.AssetCheckResult]:
             check_name=IS_COMPLETE,
             asset_key=EXPORT_KEY,
             passed=assessment.is_complete,
-            description=assessment.describe_missing() or None,
-            metadata={"missing": [table.relation for table in assessment.missing]},
+            description=escape_controls(assessment.describe_missing()) or None,
+            metadata={"missing": [one_line(table.relation) for table in assessment.missing]},
         ),
         dg.AssetCheckResult(
             check_name=IS_ONE_SNAPSHOT,
@@ -107,7 +108,7 @@ def _assess_holes(assessment: Assessment) -> dg.AssetCheckResult:
         asset_key=EXPORT_KEY,
         passed=not holes,
         severity=dg.AssetCheckSeverity.WARN,
-        description=assessment.describe_holes() or None,
+        description=escape_controls(assessment.describe_holes()) or None,
         metadata=metadata,
     )
 
@@ -120,5 +121,10 @@ _HOLE_SCHEMA = dg.TableSchema(
 def _as_record(found: FoundHole) -> dg.TableRecord:
     count = "not counted" if found.count is None else str(found.count)
     return dg.TableRecord(
-        {"hole": found.hole, "table": found.relation, "column": found.column, "values": count}
+        {
+            "hole": found.hole,
+            "table": one_line(found.relation),
+            "column": one_line(found.column),
+            "values": count,
+        }
     )

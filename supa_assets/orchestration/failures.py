@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from supa_assets.errors import SourceUnavailable, SupaAssetsError, TablesFailed
+from supa_assets.visible import escape_controls
 
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
@@ -25,12 +26,13 @@ _FIELDS = ("relation", "path", "expected", "found")
 def failures(tell: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """Let errors of this project leave a step as `dg.Failure`: the message as it is, the fields as metadata.
 
-    `tell` gets message and hint, too, for consoles: they show nothing of a Failure's metadata.
+    `tell` gets message and hint, too, for consoles: they show nothing of a Failure's metadata. Control characters of
+    all of them are shown by their numbers.
     """
     try:
         yield
     except SupaAssetsError as error:
-        tell(str(error))
+        tell(escape_controls(str(error)))
         raise as_failure(error) from None
 
 
@@ -38,12 +40,12 @@ def as_failure(error: SupaAssetsError) -> dg.Failure:
     """The error as Dagster shows it. It allows a retry only if time alone may mend it."""
     fields = {name: getattr(error, name) for name in _FIELDS}
     metadata: dict[str, dg.RawMetadataValue] = {
-        name: str(value) for name, value in fields.items() if value is not None
+        name: escape_controls(str(value)) for name, value in fields.items() if value is not None
     }
     if error.hint:
-        metadata["hint"] = error.hint
+        metadata["hint"] = escape_controls(error.hint)
     return dg.Failure(
-        description=error.message,
+        description=escape_controls(error.message),
         metadata={"error": type(error).__name__, **metadata},
         allow_retries=_may_pass(error),
     )

@@ -22,6 +22,7 @@ from supa_assets.export.known_plan import KnownPlan, read_or_recall_plan
 from supa_assets.orchestration.build import build_definitions
 from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.settings import Settings, load_settings
+from supa_assets.visible import escape_controls
 
 __all__ = ["carried_plan", "carry_plan", "load_definitions", "load_plan", "one_line_errors"]
 
@@ -78,7 +79,7 @@ def _read_once(settings: Settings) -> KnownPlan:
         _log.warning(
             "the database can't be reached, so its last known catalogue of %s is shown: %s",
             known.plan.read_at,
-            known.reason,
+            escape_controls(known.reason or ""),
         )
     return known
 
@@ -89,4 +90,4 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except SupaAssetsError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(escape_controls(str(error))) from None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from supa_assets.export.outcome import TableOutcome
+from supa_assets.visible import escape_controls
 
 __all__ = ["as_table", "describe_outcomes"]
 
@@ -36,7 +37,7 @@ def _as_record(outcome: TableOutcome) -> dg.TableRecord:
             "rows": entry.row_count if entry else None,
             "bytes": entry.byte_count if entry else None,
             "seconds": entry.duration_ms / 1000 if entry else None,
-            "error": outcome.error.message if outcome.error else None,
+            "error": escape_controls(outcome.error.message) if outcome.error else None,
         }
     )
 

@@ -9,6 +9,7 @@ import dagster as dg
 from supa_assets.errors import SupaAssetsError
 from supa_assets.export.outcome import TableOutcome
 from supa_assets.orchestration.failures import as_failure
+from supa_assets.orchestration.shown import PlainLog
 
 __all__ = ["StepProgress"]
 
@@ -21,6 +22,7 @@ class StepProgress:
 
     def __init__(self, context: dg.AssetExecutionContext, *, table_count: int) -> None:
         self._context = context
+        self._log = PlainLog(context.log)
         self._table_count = table_count
         self._written_count = 0
         self._said_at = time.monotonic()
@@ -33,13 +35,13 @@ class StepProgress:
         self._said_at = now
         self.check_run()
         done = f"{self._written_count} of {self._table_count} tables"
-        self._context.log.info(f"{done}; {name}: {row_count:,} rows, {byte_count:,} bytes so far")
+        self._log.info(f"{done}; {name}: {row_count:,} rows, {byte_count:,} bytes so far")
 
     def tell_outcome(self, outcome: TableOutcome) -> None:
         """To be called when a table is written, or failed."""
         self._written_count += 1
         if outcome.error:
-            self._context.log.error(f'table "{outcome.name}": {outcome.error}')
+            self._log.error(f'table "{outcome.name}": {outcome.error}')
 
     def check_run(self) -> None:
         """Raise if the run was ended meanwhile without this process being told: by a forced termination, by monitoring.

@@ -21,6 +21,7 @@ from supa_assets.orchestration.export_metadata import (
 )
 from supa_assets.orchestration.io_manager import JsonFileIOManager, PublishedTable
 from supa_assets.orchestration.outcomes import as_table, describe_outcomes
+from supa_assets.orchestration.shown import PlainLog
 from supa_assets.orchestration.table_metadata import materialization_metadata
 from supa_assets.plan.export_plan import ExportPlan
 
@@ -40,7 +41,7 @@ class Report:
 
 def report_failure(report: Report) -> Iterator[dg.AssetCheckResult]:
     """Of an export that published nothing: what became of each table, and the checks that failed."""
-    report.context.log.info(describe_outcomes(report.outcomes, "nothing was published"))
+    PlainLog(report.context.log).info(describe_outcomes(report.outcomes, "nothing was published"))
     for outcome in report.outcomes:
         if outcome.faults and outcome.entry:
             yield from _told(report.context, check_written_table(outcome.entry, outcome.faults))
@@ -51,7 +52,7 @@ def report_export(report: Report, metadata: ExportMetadata) -> Iterator[Any]:
 
     Assets that the run didn't select, or that the definitions don't know, are told of by events.
     """
-    report.context.log.info(
+    PlainLog(report.context.log).info(
         describe_outcomes(report.outcomes, f"published to {report.files.storage().location}")
     )
     for outcome in report.outcomes:

@@ -15,7 +15,9 @@ from supa_assets.errors import SettingsError
 from supa_assets.files.open import open_storage
 from supa_assets.files.publish import require_metadata
 from supa_assets.orchestration.failures import failures
+from supa_assets.orchestration.shown import PlainLog
 from supa_assets.settings import TARGET_URL_VARIABLE, Settings
+from supa_assets.visible import escape_controls, one_line
 
 if TYPE_CHECKING:
     from supa_assets.restore.restore import RestoreResult
@@ -63,11 +65,12 @@ def build_restore_job(settings: Settings) -> dg.JobDefinition:
         tags={"dagster/kind": "postgres"},
     )
     def restore_tables(context: dg.OpExecutionContext, config: RestoreConfig) -> None:
-        with failures(tell=context.log.error):
-            result = _restore(config, settings, context.log)
+        log = PlainLog(context.log)
+        with failures(tell=log.error):
+            result = _restore(config, settings, log)
         for note in result.list_notes():
-            context.log.warning(note)
-        context.log.info(_describe(result))
+            log.warning(note)
+        log.info(_describe(result))
         context.add_output_metadata(_as_metadata(result))
 
     @dg.job(
@@ -82,9 +85,7 @@ def build_restore_job(settings: Settings) -> dg.JobDefinition:
     return restore_job
 
 
-def _restore(
-    config: RestoreConfig, settings: Settings, log: dg.DagsterLogManager
-) -> "RestoreResult":
+def _restore(config: RestoreConfig, settings: Settings, log: PlainLog) -> "RestoreResult":
     # Definitions are loaded for every export, which needs none of these.
     from supa_assets.restore.export_files import select_entries  # noqa: PLC0415
     from supa_assets.restore.progress import ProgressLines  # noqa: PLC0415
@@ -130,7 +131,7 @@ def _as_metadata(result: "RestoreResult") -> dict[str, Any]:
     records = [
         dg.TableRecord(
             {
-                "table": table.relation,
+                "table": one_line(table.relation),
                 "rows": table.row_count,
                 "bytes": table.byte_count,
                 "seconds": round(table.duration_s, 3),
@@ -138,13 +139,18 @@ def _as_metadata(result: "RestoreResult") -> dict[str, Any]:
         )
         for table in result.tables
     ]
-    lists = {"created": result.created, "notes": result.list_notes()}
+    created = "would_create" if result.is_dry_run else "created"
+    lists = {created: result.created, "notes": result.list_notes()}
     return {
         "dagster/row_count": result.row_count,
         "tables": dg.TableMetadataValue(records=records, schema=_TABLE_SCHEMA),
-        "target": result.describe_target(),
+        "target": one_line(result.describe_target()),
         "is_dry_run": result.is_dry_run,
         "sequences": result.sequence_count,
         "foreign_keys_checked_by_query": result.held_key_count,
-        **{name: dg.MetadataValue.json(said) for name, said in lists.items() if said},
+        **{
+            name: dg.MetadataValue.json([*map(escape_controls, said)])
+            for name, said in lists.items()
+            if said
+        },
     }

@@ -31,6 +31,7 @@ from supa_assets.orchestration.lifeline import ending_with_parent
 from supa_assets.orchestration.progress import StepProgress
 from supa_assets.orchestration.report import Report, report_export, report_failure
 from supa_assets.orchestration.resource import SUPABASE_KEY, SupabaseResource
+from supa_assets.orchestration.shown import PlainLog
 from supa_assets.orchestration.verification import verify_export, verify_tables
 from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.settings import Running
@@ -151,7 +152,7 @@ class _Step:
     def _write(self, run: ExportRun) -> None:
         """Stage and verify the tables; the IO manager drains each table's stream."""
         for warning in run.list_warnings():
-            self._context.log.warning(warning)
+            PlainLog(self._context.log).warning(warning)
         progress = StepProgress(self._context, table_count=len(run.outcomes))
         for outcome in run.outcomes.values():
             if outcome.error:

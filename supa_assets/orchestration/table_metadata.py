@@ -1,4 +1,7 @@
-"""What Dagster shows of a table: under its standard keys where there is one, never a value of a row."""
+"""What Dagster shows of a table: under its standard keys where there is one, never a value of a row.
+
+Names are as they are, but for control characters, which are shown by their numbers.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import dagster as dg
 
 from supa_assets.files.metadata import ColumnEntry, ReferenceEntry, TableEntry
 from supa_assets.plan.export_plan import PlannedTable
+from supa_assets.visible import escape_controls, one_line
 
 __all__ = ["definition_metadata", "materialization_metadata"]
 
@@ -17,7 +21,7 @@ def definition_metadata(table: PlannedTable, *, uri: str) -> dict[str, Any]:
     """Of the asset, before anything is exported."""
     columns = [column.entry for column in table.rows.columns]
     return {
-        "dagster/table_name": str(table.relation),
+        "dagster/table_name": f"{table.relation}",
         "dagster/column_schema": _column_schema(columns, table.primary_key, table.references),
         "dagster/uri": uri,
         "dagster/storage_kind": "json",
@@ -32,7 +36,7 @@ def materialization_metadata(entry: TableEntry, *, uri: str, drift: str = "") ->
         "dagster/size_bytes": entry.byte_count,
         "dagster/column_schema": _column_schema(entry.columns, entry.primary_key, entry.references),
         "dagster/uri": uri,
-        "dagster/table_name": str(entry.relation),
+        "dagster/table_name": f"{entry.relation}",
         "source_row_count": entry.source_row_count,
         "duration_s": round(duration_s, 3),
         "rows_per_s": round(entry.row_count / duration_s),
@@ -40,7 +44,7 @@ def materialization_metadata(entry: TableEntry, *, uri: str, drift: str = "") ->
         **({"strategy": entry.strategy} if entry.strategy else {}),
         "snapshot_id": entry.snapshot.id,
         "snapshot_time": entry.snapshot.time,
-        **({"drift": drift} if drift else {}),
+        **({"drift": escape_controls(drift)} if drift else {}),
     }
 
 
@@ -55,7 +59,7 @@ def _column_schema(
     ]
     return dg.TableSchema(
         columns=[_column(column, is_key=primary_key == [column.name]) for column in columns],
-        constraints=dg.TableConstraints(other=constraints),
+        constraints=dg.TableConstraints(other=[*map(one_line, constraints)]),
     )
 
 
@@ -67,4 +71,4 @@ def _column(entry: ColumnEntry, *, is_key: bool) -> dg.TableColumn:
     if entry.identity:
         other.append(f"identity {entry.identity}")
     constraints = dg.TableColumnConstraints(nullable=entry.nullable, unique=is_key, other=other)
-    return dg.TableColumn(name=entry.name, type=entry.type, constraints=constraints)
+    return dg.TableColumn(one_line(entry.name), one_line(entry.type), constraints=constraints)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from supa_assets.errors import SettingsError
@@ -28,21 +28,23 @@ def select_tables(
     named: Sequence[str] = (),
     skip_large: bool = False,
     skip_auth: bool = False,
+    explain_unknown: Callable[[str], SettingsError | None] = lambda _: None,
 ) -> Selection:
     """The tables to export. A name may be `table`, `schema.table` or the asset's.
 
-    Raises SettingsError for a name that no table has, close ones offered, and where nothing would be left.
+    Raises SettingsError for a name that no table has, and where nothing would be left. `explain_unknown` is asked what
+    else is called so; where it knows nothing, close names are offered.
     """
-    wanted = {_find(plan, name) for name in named}
+    wanted = {_find(plan, name, explain_unknown) for name in named}
     selected: list[PlannedTable] = []
     skipped: dict[str, str] = {}
     for table in plan.tables:
         if named and table.name not in wanted:
             continue
         if skip_auth and table.relation.schema_name == "auth":
-            skipped[str(table.relation)] = "--skip-auth"
+            skipped[f"{table.relation}"] = "--skip-auth"
         elif skip_large and streams_by_estimate(table, settings):
-            skipped[str(table.relation)] = "--skip-large"
+            skipped[f"{table.relation}"] = "--skip-large"
         else:
             selected.append(table)
     if not selected:
@@ -61,7 +63,9 @@ def streams_by_estimate(table: PlannedTable, settings: Settings) -> bool:
     )
 
 
-def _find(plan: ExportPlan, given: str) -> str:
+def _find(
+    plan: ExportPlan, given: str, explain_unknown: Callable[[str], SettingsError | None]
+) -> str:
     """The asset name of the table that is called so."""
     relations = {table.name: table.relation for table in plan.tables}
     found = find_by_name(given, relations)
@@ -72,6 +76,8 @@ def _find(plan: ExportPlan, given: str) -> str:
             f'"{given}" is the name of {len(found)} tables: {", ".join(str(relations[n]) for n in found)}',
             hint="name the schema as well.",
         )
+    if known := explain_unknown(given):
+        raise known
     close = find_close_names(given, relations)
     meant = f"did you mean {' or '.join(close)}? " if close else ""
     raise SettingsError(
@@ -84,11 +90,16 @@ def _find(plan: ExportPlan, given: str) -> str:
 def _nothing_left(plan: ExportPlan, settings: Settings, skipped: dict[str, str]) -> SettingsError:
     schemas = ", ".join(f'"{schema}"' for schema in settings.choice.schemas)
     if not plan.tables:
+        excluding = " See the settings include and exclude, too." if _has_patterns(settings) else ""
         return SettingsError(
             f"there is no table to export in {schemas}",
-            hint="name the schemas that hold your tables in SUPA_ASSETS_SCHEMAS.",
+            hint=f"name the schemas that hold your tables in SUPA_ASSETS_SCHEMAS.{excluding}",
         )
     return SettingsError(
         f"the options leave no table to export: {', '.join(skipped)} skipped",
-        hint="give fewer of --table, --skip-large and --skip-auth.",
+        hint=f"leave out {' and '.join(sorted(set(skipped.values())))}.",
     )
+
+
+def _has_patterns(settings: Settings) -> bool:
+    return bool(settings.choice.include or settings.choice.exclude)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from supa_assets.errors import ExportFault, SettingsError
 from supa_assets.files.layout import ARRAY
+from supa_assets.files.lines import read_lines
 from supa_assets.files.metadata import ExportMetadata, TableEntry
 from supa_assets.files.storage import Files, Storage
 from supa_assets.files.verify import Fault, verify_export
@@ -90,7 +91,7 @@ def read_batches(
     sha256 = hashlib.sha256()
     read_byte_count = 0
     with files.open(entry.file) as file:
-        while read := file.readlines(byte_count):
+        for read in read_lines(file, entry.file, byte_count=byte_count):
             for line in read:
                 sha256.update(line)
                 read_byte_count += len(line)

@@ -19,14 +19,16 @@ from supa_assets.stream.row_sql import compose_relation
 __all__ = ["find_problems", "refuse_problems"]
 
 
-def refuse_problems(problems: Sequence[Notice]) -> None:
-    """Raise one TargetError for all of them."""
+def refuse_problems(problems: Sequence[Notice], *, creates: bool = False) -> None:
+    """Raise one TargetError for all of them. `creates`: what was missing has been made already."""
     if problems:
+        mend = "mend them in the target"
+        if not creates:
+            mend += "; an empty database can be given what is missing with --create (in Dagster: create)"
         raise TargetError(
             f"the target can't take the export, {len(problems)} problems:"
             + "".join(f"\n  {problem.text}" for problem in problems),
-            hint="mend them in the target; an empty database can be given what is missing with --create."
-            " Nothing was written.",
+            hint=f"{mend}. Nothing was written.",
         )
 
 

@@ -8,7 +8,6 @@ a proof that doesn't say where it ends is worth little.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
@@ -27,7 +26,7 @@ from supa_assets.files.metadata import (
     SourceEntry,
     TableEntry,
 )
-from supa_assets.files.publish import require_metadata
+from supa_assets.files.publish import read_metadata_bytes, require_metadata
 from supa_assets.files.same_database import compare_databases
 from supa_assets.files.storage import Files, Storage
 from supa_assets.files.verify import verify_export
@@ -45,6 +44,7 @@ from supa_assets.server.explain import explain_write_error
 from supa_assets.server.identity import identify_server
 from supa_assets.stream.checksum import read_checksum
 from supa_assets.stream.count import read_count
+from supa_assets.visible import dump_json
 
 __all__ = ["Proof", "SequenceProof", "TableProof", "prove_export"]
 
@@ -136,7 +136,7 @@ class Proof:
             table["verdict"] = proof.verdict
         report["differences"] = self.differences
         report["is_proved"] = not self.differences
-        return json.dumps(report, indent=2, ensure_ascii=False)
+        return dump_json(report, indent=2)
 
 
 def prove_export(
@@ -149,8 +149,7 @@ def prove_export(
     """Compare source, files and target, if any. Raises where it can't look, never for what it finds."""
     metadata = require_metadata(storage)
     entries = select_entries(metadata, named)
-    with storage.open(METADATA_FILE) as file:
-        sha256 = hashlib.sha256(file.read()).hexdigest()
+    sha256 = hashlib.sha256(read_metadata_bytes(storage)).hexdigest()
     proof = Proof(
         made_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         folder=storage.location,

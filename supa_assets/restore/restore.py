@@ -31,6 +31,7 @@ from supa_assets.restore.problems import find_problems, refuse_problems
 from supa_assets.restore.sequences import plan_sequences, set_sequences
 from supa_assets.restore.target import Target, TargetDatabase, read_target
 from supa_assets.server.explain import explain_write_error
+from supa_assets.visible import one_line
 
 __all__ = ["OnProgress", "RestoreResult", "RestoredTable", "restore_export"]
 
@@ -78,7 +79,9 @@ class RestoreResult:
     def list_notes(self) -> list[str]:
         """Foreign keys that no query could check, then the notes."""
         unchecked = [
-            f'foreign key "{key.constraint}" of "{key.relation}" was not checked: {key.reason}'
+            one_line(
+                f'foreign key "{key.constraint}" of "{key.relation}" was not checked: {key.reason}'
+            )
             for key in self.checked_keys
             if key.orphan_count is None
         ]
@@ -149,7 +152,8 @@ class _Restore:
         raise SettingsError(
             f'the target "{self._where.database}" on {self._where.host}:{self._where.port} {is_it} the database that'
             f" the export came from: {likeness.reason}",
-            hint="name another one; if you do mean this one, give --into-source and --yes.",
+            hint="name another one; if you do mean this one, give --into-source and --yes"
+            " (in Dagster: into_source and confirm_into_source).",
         )
 
     def run(self, *, creates: bool, is_dry_run: bool) -> RestoreResult:
@@ -165,7 +169,7 @@ class _Restore:
             self._connection, self._metadata, self._entries, target.structure
         )
         problems = list(find_problems(self._connection, self._metadata, self._entries, target))
-        refuse_problems([*problems, *bypass.problems, *sequences.problems])
+        refuse_problems([*problems, *bypass.problems, *sequences.problems], creates=creates)
         notes += [*self._notes_on_export(), *bypass.notes, *sequences.notes]
         tables = [_describe(entry, 0.0) for entry in self._entries.values()]
         keys: list[CheckedKey] = []

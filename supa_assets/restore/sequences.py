@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,16 +73,28 @@ def plan_sequences(
             " `supa-assets export`"
         )
         notes.append(Notice(text))
-    states = []
+    states: list[SequenceState] = []
+    problems: list[Notice] = []
     for recorded, found in match_sequences(metadata, entries, target):
         if recorded.last_value is None or recorded.is_called is None:
             notes.append(_tell_unset(recorded, "the exporting role could not read it"))
         elif found is None:
             notes.append(_tell_unset(recorded, "the target has none for it"))
         else:
-            name = found.relation
-            states.append(SequenceState(name, recorded.last_value, recorded.is_called))
-    return PlannedSequences(states, _find_forbidden(connection, states), notes)
+            state = SequenceState(found.relation, recorded.last_value, recorded.is_called)
+            states.append(state)
+            problems += _find_out_of_bounds(state, found)
+    return PlannedSequences(states, [*problems, *_find_forbidden(connection, states)], notes)
+
+
+def _find_out_of_bounds(state: SequenceState, found: SequenceEntry) -> Iterator[Notice]:
+    """What `setval` would refuse, when those before it are set already and no rollback takes that back."""
+    if not int(found.minimum) <= int(state.last_value) <= int(found.maximum):
+        text = (
+            f'sequence "{state.name}" goes from {found.minimum} to {found.maximum},'
+            f" the export's stood at {state.last_value}"
+        )
+        yield Notice(text, state.name)
 
 
 def _tell_unset(sequence: SequenceEntry, reason: str) -> Notice:

@@ -71,6 +71,7 @@ class Table:
     relation: Relation
     is_partitioned: bool
     comment: str | None
+    """Its first 2,001 characters: it goes with every run, and one more than is shown tells that there are more."""
     estimated_row_count: int | None
     byte_count: int
     primary_key: tuple[str, ...]

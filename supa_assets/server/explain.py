@@ -24,7 +24,13 @@ from supa_assets.errors import (
 from supa_assets.naming import Relation
 from supa_assets.server.address import Address
 from supa_assets.server.explain_connection import explain_connection_error
-from supa_assets.server.grants import grant_select, grant_usage, merge_grants, quote_name
+from supa_assets.server.grants import (
+    advise_bypass,
+    grant_select,
+    grant_usage,
+    merge_grants,
+    name_way_out,
+)
 
 __all__ = ["explain_query_error", "explain_write_error"]
 
@@ -222,8 +228,7 @@ def _explain_missing_privilege(said: str, relation: Relation | None, role: str) 
     if "row-level security" in said:
         return PermissionDenied(
             f'{where} has row-level security that would hide rows from role "{role}"',
-            hint="connect as a role with BYPASSRLS (Supabase's postgres), or:"
-            f" ALTER ROLE {quote_name(role)} BYPASSRLS;",
+            hint=advise_bypass(role),
             relation=relation,
         )
     if relation is None:
@@ -234,6 +239,6 @@ def _explain_missing_privilege(said: str, relation: Relation | None, role: str) 
     grants = merge_grants([grant_usage(relation, role), grant_select(relation, role)])
     return PermissionDenied(
         f'role "{role}" may not read {where}: {said}',
-        hint=f"{' '.join(grants)} or leave it out (auth: --skip-auth).",
+        hint=f"{' '.join(grants)} Or leave it out ({name_way_out(relation)}).",
         relation=relation,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psycopg
@@ -22,6 +23,9 @@ class _Symptom:
     hint: str
     may_pass: bool = False
     """Whether the same attempt may succeed a little later."""
+    is_done: Callable[[Address, PGconn | None], bool] = lambda *_: False
+    """Whether the URL has already what the hint names; `other_hint` is given then."""
+    other_hint: str = ""
 
 
 _SYMPTOMS = (
@@ -36,6 +40,9 @@ _SYMPTOMS = (
         "the pool is full: close other clients, raise the pool size (Dashboard, Database, Settings), or use the direct"
         " host.",
         may_pass=True,
+        is_done=lambda address, tried: _leads_to_direct_host(address, tried),  # noqa: PLW0108 - defined below
+        other_hint="all of the server's connections are taken: close other clients, or use the pooler's string"
+        " (Dashboard, Connect, Session pooler).",
     ),
     _Symptom(
         "password authentication failed",
@@ -50,6 +57,9 @@ _SYMPTOMS = (
         "certificate verify failed|root certificate file|self-signed",
         "verify-full needs the root certificate: download it from Dashboard, Database, Settings, SSL, and add"
         " ?sslmode=verify-full&sslrootcert=PATH.",
+        is_done=lambda address, _: "sslrootcert" in address.parameters,
+        other_hint="sslrootcert has to name the file with the certificate that signed the server's: download it from"
+        " Dashboard, Database, Settings, SSL.",
     ),
     _Symptom(
         "server certificate for",
@@ -62,7 +72,7 @@ _SYMPTOMS = (
     ),
     _Symptom(
         "no encryption|SSL connection is required|SSL off",
-        "the server takes only encrypted connections: add ?sslmode=require to the URL.",
+        "the server takes only encrypted connections: set sslmode=require in the URL.",
     ),
     _Symptom(
         "no pg_hba.conf entry",
@@ -125,9 +135,9 @@ def explain_connection_error(error: Exception, address: Address) -> SourceError:
     said = " ".join(address.redact(str(error)).split())
     said = re.sub(r"^connection (?:failed|is bad): ", "", said)
     symptom = next((s for s in _SYMPTOMS if re.search(s.pattern, said, re.IGNORECASE)), None)
-    hint = (
-        symptom.hint if symptom else "see the message; `psql` with the same URL should fail alike."
-    )
+    hint = "see the message; `psql` with the same URL should fail alike."
+    if symptom:
+        hint = symptom.other_hint if symptom.is_done(address, tried) else symptom.hint
     is_routing = symptom is not None and (
         "host's spelling" in symptom.hint or "no way" in symptom.hint
     )

@@ -1,4 +1,4 @@
-"""The GRANTs that would mend a missing privilege, as text for a hint. They are told, never run."""
+"""What would mend a missing privilege, as text for a hint: GRANTs and more. It is told, never run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ from pydantic import BaseModel, ConfigDict
 
 from supa_assets.naming import Relation
 
-__all__ = ["Grant", "grant_select", "grant_usage", "merge_grants", "quote_name"]
+__all__ = [
+    "Grant",
+    "advise_bypass",
+    "grant_select",
+    "grant_usage",
+    "merge_grants",
+    "name_way_out",
+    "quote_name",
+]
+
+_SUPABASE_ROLE = "postgres"
 
 
 class Grant(BaseModel):
@@ -41,6 +51,19 @@ def merge_grants(grants: Iterable[Grant]) -> Iterator[str]:
         objects.setdefault((grant.privilege, grant.role), {})[grant.object_] = None
     for (privilege, role), of_these in objects.items():
         yield f"GRANT {privilege} {', '.join(of_these)} TO {role};"
+
+
+def advise_bypass(role: str) -> str:
+    """What lets a role read past row-level security; who is Supabase's role already isn't told to become it."""
+    statement = f"ALTER ROLE {quote_name(role)} BYPASSRLS;"
+    if role == _SUPABASE_ROLE:
+        return f"let a superuser give it BYPASSRLS: {statement}"
+    return f"connect as a role with BYPASSRLS (Supabase's postgres), or: {statement}"
+
+
+def name_way_out(relation: Relation) -> str:
+    """The setting that leaves the relation out of an export."""
+    return "setting auth" if relation.schema_name == "auth" else "setting exclude"
 
 
 def quote_name(*names: str) -> str:

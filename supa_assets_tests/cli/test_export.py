@@ -200,6 +200,26 @@ def test_a_table_that_fails_while_it_is_read_is_named_with_those_that_were_not_b
     assert project.entries() == {}
 
 
+def test_keep_going_is_not_offered_to_who_gave_it_or_has_no_other_table(project: Project) -> None:
+    project.execute(
+        "ALTER TABLE event_logs ADD broken int GENERATED ALWAYS AS (1 / (id - 5)) VIRTUAL"
+    )
+    for options in (["--keep-going", "--table", "event_logs"], ["--table", "event_logs"]):
+        done = export(project, *options)
+        assert done.returncode == 1
+        assert "nothing was published" in done.stderr
+        assert "--keep-going" not in done.stderr
+
+
+def test_a_table_of_another_schema_is_told_with_the_setting_that_takes_it_in(
+    project: Project,
+) -> None:
+    project.execute("CREATE SCHEMA billing; CREATE TABLE billing.badges_of_all (id int)")
+    done = export(project, "--table", "badges_of_all")
+    assert 'lies in the schema "billing", which is not selected' in done.stderr
+    assert "SUPA_ASSETS_SCHEMAS=public,billing takes it in." in done.stderr
+
+
 def test_keep_going_exports_every_table_that_can_be_read(project: Project) -> None:
     """`profiles` references `organizations`, and is exported though that one fails."""
     project.execute("REVOKE pg_read_all_data FROM postgres;")

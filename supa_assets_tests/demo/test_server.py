@@ -237,6 +237,23 @@ def test_remove_leaves_nothing_but_what_is_not_its_own(tmp_path: Path) -> None:
     assert not sockets.exists()
 
 
+@pytest.mark.parametrize(
+    "said", ["victim", "victim/data", "supa-assets-demo-x/../data", "link/data"]
+)
+def test_remove_believes_no_file_that_names_another_folder(tmp_path: Path, said: str) -> None:
+    folder = tmp_path / "server"
+    for path in (folder, tmp_path / "victim" / "data", tmp_path / "data"):
+        path.mkdir(parents=True)
+    link = tmp_path / "supa-assets-demo-link"
+    link.symlink_to(tmp_path / "victim")
+    named = tmp_path / said.replace("link", link.name)
+    (folder / "data-folder").write_text(f"{named}\n")
+    with pytest.raises(SettingsError, match="names a folder that is none of a demo server"):
+        EmbeddedServer(folder).remove()
+    assert (tmp_path / "victim" / "data").exists()
+    assert (tmp_path / "data").exists()
+
+
 def test_no_folder_above_gets_other_permissions(server: EmbeddedServer) -> None:
     above = [*server.folder.parents]
     before = [(path.stat().st_mode, path.stat().st_uid) for path in above]

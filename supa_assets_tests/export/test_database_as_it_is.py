@@ -19,7 +19,7 @@ from supa_assets.errors import (
     TablesFailed,
 )
 from supa_assets.export.run import ExportRun, begin_export, export_database
-from supa_assets.export.source import SnapshotHold, SourceDatabase
+from supa_assets.export.source import SnapshotHold, SourceConnection, SourceDatabase
 from supa_assets.files.metadata import ExportMetadata
 from supa_assets.files.open import open_storage
 from supa_assets.files.publish import require_metadata
@@ -372,11 +372,13 @@ class RestlessDatabase(SourceDatabase):
         self.looks = 0
 
     @contextmanager
-    def hold_snapshot(self, tables: Sequence[PlannedTable] = ()) -> Iterator[SnapshotHold]:
+    def hold_snapshot(
+        self, tables: Sequence[PlannedTable] = (), *, connected: SourceConnection | None = None
+    ) -> Iterator[SnapshotHold]:
         self.looks += 1
         if self.looks <= self._times:
             self._database.execute(self._happen(self.looks))
-        with super().hold_snapshot(tables) as hold:
+        with super().hold_snapshot(tables, connected=connected) as hold:
             yield hold
 
 

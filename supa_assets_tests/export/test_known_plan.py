@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,21 @@ def test_what_is_remembered_holds_no_credential(
     (remembered,) = (tmp_path / "state").iterdir()
     assert database.server.password not in remembered.read_text()
     assert database.server.password not in remembered.name
+
+
+def test_what_is_remembered_is_private_and_written_through_no_link(
+    known: Settings, tmp_path: Path
+) -> None:
+    (remembered,) = (tmp_path / "state").iterdir()
+    assert stat.S_IMODE(remembered.stat().st_mode) == 0o600
+    (tmp_path / "victim").write_text("theirs")
+    remembered.unlink()
+    remembered.symlink_to(tmp_path / "victim")
+    with pytest.raises(SourceError):  # what is no file is not recalled
+        read_or_recall_plan(unreachable(known))
+    read_or_recall_plan(known)
+    assert (tmp_path / "victim").read_text() == "theirs"
+    assert read_or_recall_plan(unreachable(known)).is_recalled
 
 
 @pytest.mark.slow

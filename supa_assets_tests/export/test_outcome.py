@@ -11,7 +11,7 @@ from supa_assets.errors import ExportFault
 from supa_assets.export.outcome import TableOutcome
 from supa_assets.files.verify import verify_table
 from supa_assets.naming import Relation
-from supa_assets_tests.support.exports import edit, new_folder, some_rows, stage
+from supa_assets_tests.support.exports import edit, new_folder, run_id, some_rows, stage
 
 ORDERS = TableOutcome("orders", Relation("public", "orders"))
 
@@ -23,7 +23,7 @@ def test_a_table_that_was_not_begun_is_skipped() -> None:
 def test_a_table_whose_file_was_found_whole_is_written(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
     entry = stage(storage, "run", "orders", some_rows(3))
-    faults = tuple(verify_table(storage.staging("run"), entry))
+    faults = tuple(verify_table(storage.staging(run_id("run")), entry))
     written = replace(ORDERS, entry=entry, faults=faults)
     assert (written.status, written.is_verified) == ("written", True)
     assert (replace(written, faults=None).status, replace(written, faults=None).is_verified) == (
@@ -34,8 +34,8 @@ def test_a_table_whose_file_was_found_whole_is_written(tmp_path: Path) -> None:
 def test_a_table_whose_file_is_not_what_was_written_has_failed(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
     entry = stage(storage, "run", "orders", some_rows(3))
-    edit(tmp_path / ".supa-assets" / "run" / "orders.json", lambda data: data[:-4])
-    faults = tuple(verify_table(storage.staging("run"), entry))
+    edit(tmp_path / ".supa-assets" / run_id("run") / "orders.json", lambda data: data[:-4])
+    faults = tuple(verify_table(storage.staging(run_id("run")), entry))
     failed = replace(ORDERS, entry=entry, faults=faults, error=ExportFault("it differs"))
     assert faults
     assert (failed.status, failed.is_verified) == ("failed", False)

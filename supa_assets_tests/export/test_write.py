@@ -17,6 +17,7 @@ from supa_assets_tests.support.exports import (
     GivenChunks,
     new_folder,
     plan_table,
+    run_id,
     some_rows,
     stage,
     to_chunks,
@@ -24,7 +25,7 @@ from supa_assets_tests.support.exports import (
 
 
 def staged_bytes(tmp_path: Path, file: str = "orders.json") -> bytes:
-    return (tmp_path / ".supa-assets" / "run" / file).read_bytes()
+    return (tmp_path / ".supa-assets" / run_id("run") / file).read_bytes()
 
 
 def test_a_file_has_one_row_per_line(tmp_path: Path) -> None:
@@ -53,13 +54,15 @@ def test_the_entry_tells_the_files_rows_bytes_and_digest(
 ) -> None:
     tmp_path = tmp_path_factory.mktemp("out")
     stream = GivenChunks(plan_table("orders"), to_chunks(rows, chunk_row_count), len(rows))
-    entry = write_table(stream, new_folder(tmp_path).staging("run"), on_progress=lambda *_: None)
+    entry = write_table(
+        stream, new_folder(tmp_path).staging(run_id("run")), on_progress=lambda *_: None
+    )
     data = staged_bytes(tmp_path)
     assert json.loads(data) == rows
     assert entry.row_count == entry.source_row_count == len(rows)
     assert entry.byte_count == len(data)
     assert entry.sha256 == hashlib.sha256(data).hexdigest()
-    assert entry.run_id == "run"
+    assert entry.run_id == run_id("run")
 
 
 def test_progress_is_told_after_each_chunk(tmp_path: Path) -> None:
@@ -67,7 +70,7 @@ def test_progress_is_told_after_each_chunk(tmp_path: Path) -> None:
     stream = GivenChunks(plan_table("orders"), [Chunk(b"{}", 1), Chunk(b"{},\n{}", 2)], 3)
     write_table(
         stream,
-        new_folder(tmp_path).staging("run"),
+        new_folder(tmp_path).staging(run_id("run")),
         on_progress=lambda *counts: told.append(counts),
     )
     assert told == [(1, len("[\n{}")), (3, len("[\n{},\n{},\n{}"))]
@@ -77,12 +80,12 @@ def test_another_row_count_than_the_sources_is_a_fault_and_stages_nothing(tmp_pa
     storage = new_folder(tmp_path)
     stream = GivenChunks(plan_table("orders"), to_chunks(some_rows(40)), 41)
     with pytest.raises(ExportFault) as caught:
-        write_table(stream, storage.staging("run"), on_progress=lambda *_: None)
+        write_table(stream, storage.staging(run_id("run")), on_progress=lambda *_: None)
     assert caught.value.message == (
         'row count of "public.orders" differs: the source\'s count(*) says 41, the stream held 40'
     )
     assert (caught.value.expected, caught.value.found) == (41, 40)
-    assert storage.staging("run").files() == []
+    assert storage.staging(run_id("run")).files() == []
 
 
 def test_a_stream_that_breaks_stages_nothing(tmp_path: Path) -> None:
@@ -95,10 +98,10 @@ def test_a_stream_that_breaks_stages_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConnectionResetError):
         write_table(
             GivenChunks(plan_table("orders"), broken(), 2),
-            storage.staging("run"),
+            storage.staging(run_id("run")),
             on_progress=lambda *_: None,
         )
-    assert storage.staging("run").files() == []
+    assert storage.staging(run_id("run")).files() == []
 
 
 def test_a_second_attempt_replaces_the_first(tmp_path: Path) -> None:
@@ -115,7 +118,10 @@ def test_a_logged_table_is_told_from_its_start_to_its_end(tmp_path: Path) -> Non
     stream = GivenChunks(plan_table("orders"), [Chunk(b"{}", 1), Chunk(b"{},\n{}", 2)], 3)
     with ExportLog(tmp_path / LOG_FILE, "run", progress_rows=2) as log:
         entry = write_logged_table(
-            stream, storage.staging("run"), log, on_progress=lambda *counts: told.append(counts)
+            stream,
+            storage.staging(run_id("run")),
+            log,
+            on_progress=lambda *counts: told.append(counts),
         )
     events, _ = follow_log(tmp_path / LOG_FILE, "run")
     assert [(event.event, event.table, event.rows, event.bytes) for event in events] == [
@@ -131,7 +137,7 @@ def test_a_table_that_breaks_is_not_logged_as_written(tmp_path: Path) -> None:
     stream = GivenChunks(plan_table("orders"), to_chunks(some_rows(2)), 3)
     with ExportLog(tmp_path / LOG_FILE, "run") as log, pytest.raises(ExportFault):
         write_logged_table(
-            stream, new_folder(tmp_path).staging("run"), log, on_progress=lambda *_: None
+            stream, new_folder(tmp_path).staging(run_id("run")), log, on_progress=lambda *_: None
         )
     events, _ = follow_log(tmp_path / LOG_FILE, "run")
     assert [event.event for event in events] == ["table_started"]

@@ -9,6 +9,7 @@ import pytest
 
 from supa_assets.errors import OutputError, SourceError
 from supa_assets.files.export_log import LOG_FILE, ExportLog, LogEvent, follow_log
+from supa_assets_tests.support.disks import fill
 
 
 @pytest.fixture
@@ -100,6 +101,44 @@ def test_only_the_runs_own_events_of_this_version_are_followed(path: Path) -> No
     assert events[1] == LogEvent("t", "run", "run_started", tables=3)
 
 
+def test_lines_that_no_run_wrote_are_passed_by(path: Path) -> None:
+    start: dict[str, object] = {"event": "progress", "run_id": "run", "time": "t", "table": "a"}
+    wrong: list[dict[str, object]] = [
+        {"rows": "5"}, {"rows": -1}, {"rows": 2**63}, {"rows": True}, {"rows": None}, {"bytes": [1]},
+        {"rows_per_second": float("nan")}, {"rows_per_second": 1e400}, {"message": 5}, {"table": "x" * 10_000},
+    ]  # fmt: skip
+    broken = [
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"\xff\xfe",
+        b"7" * 5_000,
+        b'{"event": []}',
+        b"\0",
+    ]
+    lines = [json.dumps(start | more).encode() for more in wrong]
+    lines += [json.dumps(start | {name: 5}).encode() for name in ("run_id", "time", "event")]
+    path.write_bytes(b"\n".join([*broken, *lines]) + b"\n")
+    events, offset = follow_log(path, "run")
+    assert offset == path.stat().st_size
+    assert len(events) == len(wrong)
+    assert {(e.rows, e.bytes, e.rows_per_second, e.message) for e in events} == {(None,) * 4}
+    assert {event.table for event in events} == {"a", None}
+
+
+def test_a_line_without_end_is_passed_by_and_never_held_whole(path: Path) -> None:
+    block = 4 * 1024 * 1024
+    with path.open("wb") as file:
+        file.truncate(3 * block)
+        file.seek(0, 2)
+        file.write(b"\n")
+    offset, steps = 0, []
+    while offset < path.stat().st_size:
+        events, offset = follow_log(path, "run", offset)
+        assert events == []
+        steps.append(offset)
+    assert steps == [block, 2 * block, 3 * block, 3 * block + 1]
+
+
 def test_a_log_that_is_not_there_has_no_events(path: Path) -> None:
     assert follow_log(path, "run") == ([], 0)
 
@@ -134,9 +173,9 @@ def test_a_folder_that_is_not_there_is_an_output_error(tmp_path: Path) -> None:
         ExportLog(tmp_path / "nowhere" / LOG_FILE, "run")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_told_but_never_hides_the_failure_being_told() -> None:
-    with ExportLog(Path("/dev/full"), "run") as log:
+def test_a_full_disk_is_told_but_never_hides_the_failure_being_told(small_disk: Path) -> None:
+    with ExportLog(small_disk / LOG_FILE, "run") as log:
+        fill(small_disk)
         with pytest.raises(OutputError, match="no space left on device"):
             log.run_started(1)
         log.run_failed(OutputError("the disk is full"))

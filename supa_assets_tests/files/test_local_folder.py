@@ -22,6 +22,7 @@ from supa_assets_tests.support.exports import (
     new_folder,
     read_files,
     run_forked,
+    run_id,
     some_rows,
     stage,
 )
@@ -29,6 +30,10 @@ from supa_assets_tests.support.exports import (
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 # Ready
@@ -101,23 +106,29 @@ def test_a_folder_that_may_not_be_written_is_refused(reachable_folder: Path) -> 
     assert run_forked(prepare) == 0
 
 
-def test_a_reader_who_may_not_finish_an_interrupted_publication_says_so(
+def test_a_reader_who_may_not_write_reads_an_interrupted_publication_all_the_same(
     reachable_folder: Path,
 ) -> None:
     storage = new_folder(reachable_folder / "out")
     stage(storage, "run", "orders", some_rows(1))
-    journal = storage.path / INTERNAL_FOLDER / "run" / ".journal"
+    journal = storage.path / INTERNAL_FOLDER / run_id("run") / ".journal"
     journal.write_text('{"files": ["orders.json"], "removed_files": []}')
+    for path in journal.parent.iterdir():
+        path.chmod(0o444)
     for path in (storage.path, storage.path / INTERNAL_FOLDER, journal.parent):
         path.chmod(0o555)
 
-    def recover() -> None:
+    def read() -> None:
         as_ordinary_user()
-        with pytest.raises(ExportFault, match="interrupted"):
+        with storage.open("orders.json") as file:
+            assert b"row 0" in file.read()
+        assert storage.published_files() == ["orders.json"]
+        assert storage.unfinished_runs() == [run_id("run")]
+        with pytest.raises(OutputError, match="permission denied"):
             storage.recover()
 
     try:
-        assert run_forked(recover) == 0
+        assert run_forked(read) == 0
     finally:
         for path in (storage.path, storage.path / INTERNAL_FOLDER, journal.parent):
             path.chmod(0o700)
@@ -145,8 +156,10 @@ def test_a_full_disk_while_writing_leaves_the_earlier_export_intact(small_disk: 
         stage(storage, "new", "orders", some_rows(100_000))
     assert "What was exported earlier is intact" in str(caught.value)
     assert read_files(small_disk) == before
-    assert storage.staging("new").files() == []
-    assert not list((small_disk / INTERNAL_FOLDER / "new").iterdir()), "the temp file was left"
+    assert storage.staging(run_id("new")).files() == []
+    assert names_in(small_disk / INTERNAL_FOLDER / run_id("new")) == [".run"], (
+        "the temp file was left"
+    )
 
 
 def test_a_full_disk_while_publishing_leaves_the_earlier_export_intact(small_disk: Path) -> None:
@@ -156,7 +169,7 @@ def test_a_full_disk_while_publishing_leaves_the_earlier_export_intact(small_dis
     before = read_files(small_disk)
     fill(small_disk)
     with pytest.raises(OutputError, match="no space left"):
-        storage.staging("new").publish(lambda _: Publication(bytes(8192), ["orders.json"]))
+        storage.staging(run_id("new")).publish(lambda _: Publication(bytes(8192), ["orders.json"]))
     (small_disk / ".filler").unlink()
     storage.recover()
     assert read_files(small_disk) == before
@@ -177,8 +190,10 @@ def test_a_file_size_limit_while_writing_leaves_the_earlier_export_intact(tmp_pa
 
     assert run_forked(write_too_much) == 0
     assert read_files(tmp_path) == before
-    assert storage.staging("new").files() == []
-    assert not list((tmp_path / INTERNAL_FOLDER / "new").iterdir()), "the temp file was left"
+    assert storage.staging(run_id("new")).files() == []
+    assert names_in(tmp_path / INTERNAL_FOLDER / run_id("new")) == [".run"], (
+        "the temp file was left"
+    )
 
 
 # Stage and run: what any storage keeps to is in test_storages.py
@@ -187,10 +202,10 @@ def test_a_file_size_limit_while_writing_leaves_the_earlier_export_intact(tmp_pa
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_no_unfinished_file_is_left_by_an_error(tmp_path: Path, error: type[BaseException]) -> None:
     storage = new_folder(tmp_path)
-    with suppress(error), storage.staging("run").write("orders.json") as file:
+    with suppress(error), storage.staging(run_id("run")).write("orders.json") as file:
         file.write(b"[\n{")
         raise error
-    assert not list((tmp_path / INTERNAL_FOLDER / "run").iterdir())
+    assert names_in(tmp_path / INTERNAL_FOLDER / run_id("run")) == [".run"]
 
 
 def test_the_uri_names_the_published_place(tmp_path: Path) -> None:
@@ -206,25 +221,25 @@ def test_the_folder_of_a_dead_run_is_removed_by_the_next(tmp_path: Path) -> None
     storage = new_folder(tmp_path)
 
     def die() -> None:
-        with storage.staging("dead").hold():
+        with storage.staging(run_id("dead")).hold():
             stage(storage, "dead", "orders", some_rows(1))
             os.kill(os.getpid(), signal.SIGKILL)
 
     assert run_forked(die) == -signal.SIGKILL
-    assert (tmp_path / INTERNAL_FOLDER / "dead").exists()
+    assert (tmp_path / INTERNAL_FOLDER / run_id("dead")).exists()
     storage.prepare()
-    assert not (tmp_path / INTERNAL_FOLDER / "dead").exists()
+    assert not (tmp_path / INTERNAL_FOLDER / run_id("dead")).exists()
 
 
 def test_the_folder_of_a_run_that_published_twice_is_removed(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
-    with storage.staging("run").hold():
+    with storage.staging(run_id("run")).hold():
         export(storage, "run", {"orders": some_rows(1)})
         stage(storage, "run", "users", some_rows(1))
         storage.prepare()
         metadata = export(storage, "run", {})
     assert set(metadata.tables) == {"orders", "users"}
-    assert not (tmp_path / INTERNAL_FOLDER / "run").exists()
+    assert not (tmp_path / INTERNAL_FOLDER / run_id("run")).exists()
 
 
 def test_discarding_leaves_the_published_files_byte_for_byte(tmp_path: Path) -> None:
@@ -232,9 +247,9 @@ def test_discarding_leaves_the_published_files_byte_for_byte(tmp_path: Path) -> 
     export(storage, "old", {"orders": some_rows(1)})
     before = read_files(tmp_path)
     stage(storage, "new", "orders", some_rows(2))
-    storage.staging("new").discard()
-    storage.staging("never staged").discard()
-    assert storage.staging("new").files() == []
+    storage.staging(run_id("new")).discard()
+    storage.staging(run_id("never staged")).discard()
+    assert storage.staging(run_id("new")).files() == []
     assert read_files(tmp_path) == before
 
 
@@ -269,11 +284,11 @@ def test_a_lock_held_by_another_process_is_waited_for_and_its_holder_named(tmp_p
     hasty.prepare()  # the system released what the killed process held
 
 
-def test_a_reader_waits_for_the_writer_who_is_publishing(tmp_path: Path) -> None:
+def test_who_finishes_a_publication_waits_for_the_writer_who_is_publishing(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
     hasty = LocalFolder(tmp_path, lock_timeout_s=0.1)
     stage(storage, "run", "orders", some_rows(1))
-    journal = tmp_path / INTERNAL_FOLDER / "run" / ".journal"
+    journal = tmp_path / INTERNAL_FOLDER / run_id("run") / ".journal"
     with locked_by_another_process(storage):
         hasty.recover()  # nothing to wait for
         journal.write_text('{"files": ["orders.json"], "removed_files": []}')
@@ -296,9 +311,12 @@ def test_a_folder_in_the_place_of_a_file_is_refused_before_anything_moves(tmp_pa
 def test_a_broken_journal_is_told_and_not_followed(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
     stage(storage, "run", "orders", some_rows(1))
-    journal = tmp_path / INTERNAL_FOLDER / "run" / ".journal"
+    journal = tmp_path / INTERNAL_FOLDER / run_id("run") / ".journal"
     for text in ("", "[]", '{"files": ["../x"], "removed_files": []}', '{"files": [1]}'):
         journal.write_text(text)
         with pytest.raises(ExportFault):
             storage.recover()
+        with pytest.raises(ExportFault, match=r"the journal of run .* is broken"):
+            storage.published_files()
+    journal.unlink()
     assert storage.published_files() == []

@@ -14,6 +14,7 @@ from supa_assets.files.publish import (
     publish_run,
     read_metadata,
     refuse_other_export,
+    refuse_unreadable_export,
     without_replaced,
 )
 from supa_assets.files.staged_entries import read_staged_entries
@@ -28,10 +29,12 @@ from supa_assets_tests.support.exports import (
     plan_table,
     publish,
     read_files,
+    run_id,
     some_rows,
     stage,
 )
 
+JANUARY, FEBRUARY = "2026-01-01T00:00:00.000000+00:00", "2026-02-01T00:00:00.000000+00:00"
 OTHER_SOURCE = SOURCE.model_copy(update={"host": "db.elsewhere.com"})
 
 
@@ -60,7 +63,7 @@ def test_a_run_of_some_tables_replaces_only_theirs(tmp_path: Path) -> None:
     first = export(storage, "one", {"orders": some_rows(2), "users": some_rows(3)})
     second = export(storage, "two", {"orders": some_rows(5)})
     assert second.tables["users"] == first.tables["users"]
-    assert second.tables["orders"].run_id == "two"
+    assert second.tables["orders"].run_id == run_id("two")
     assert second.exported_at > first.exported_at
     assert verify_export(storage) == []
 
@@ -77,16 +80,33 @@ def test_a_run_of_all_tables_removes_those_that_left_the_database(tmp_path: Path
 def test_only_files_of_tables_are_ever_removed(tmp_path: Path) -> None:
     """A metadata.json that somebody edited names no victim."""
     storage = new_folder(tmp_path / "out")
-    export(storage, "one", {"a": [], "b": [], "c": []})
-    document = json.loads((storage.path / METADATA_FILE).read_bytes())
-    for table, file in {"a": "../mine", "b": METADATA_FILE, "c": "export.log"}.items():
-        document["tables"][table]["file"] = file
-    (storage.path / METADATA_FILE).write_text(json.dumps(document))
-    for path in (tmp_path / "mine", storage.path / "export.log"):
-        path.write_text("mine")
+    export(storage, "one", {"a": [], "b": []})
+    mine = storage.path / "mine.json"
+    mine.write_text("mine")
+    edit_file_of_a(storage, "mine.json")
     metadata = export(storage, "two", {"orders": some_rows(1)}, replaces_all=True)
     assert set(metadata.tables) == {"orders"}
-    assert (tmp_path / "mine").read_text() == (storage.path / "export.log").read_text() == "mine"
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("file", ["../mine", METADATA_FILE, "Export.log", ".lock", "", "a" * 300])
+def test_over_an_export_that_names_a_file_of_no_table_nothing_is_published(
+    tmp_path: Path, file: str
+) -> None:
+    storage = new_folder(tmp_path)
+    export(storage, "one", {"a": [], "b": []})
+    edit_file_of_a(storage, file)
+    before = read_files(tmp_path)
+    with pytest.raises(ExportFault, match=r"tables\.a\.file: "):
+        export(storage, "two", {"orders": some_rows(1)}, replaces_all=True)
+    assert read_files(tmp_path) == before
+
+
+def edit_file_of_a(storage: LocalFolder, file: str) -> None:
+    path = storage.path / METADATA_FILE
+    document = json.loads(path.read_bytes())
+    document["tables"]["a"]["file"] = file
+    path.write_text(json.dumps(document))
 
 
 def test_import_order_spans_all_published_tables(tmp_path: Path) -> None:
@@ -142,7 +162,7 @@ def test_an_entry_knows_its_asset_name_which_only_the_key_tells(tmp_path: Path) 
     storage = new_folder(tmp_path)
     given = stage(storage, "run", plan_table("Users__0badcafe", table="Users"), [])
     assert given.name == "Users__0badcafe"
-    assert read_staged_entries(storage.staging("run")) == {"Users__0badcafe": given}
+    assert read_staged_entries(storage.staging(run_id("run"))) == {"Users__0badcafe": given}
     publish(storage, "run")
     metadata = read_metadata(storage)
     assert metadata is not None
@@ -156,8 +176,8 @@ def test_of_what_a_run_staged_single_entries_can_be_read(tmp_path: Path) -> None
     storage = new_folder(tmp_path)
     stage(storage, "run", "good", some_rows(1))
     stage(storage, "run", "bad", some_rows(1))
-    edit(tmp_path / ".supa-assets" / "run" / "bad.entry.json", lambda _: b"[]")
-    staging = storage.staging("run")
+    edit(tmp_path / ".supa-assets" / run_id("run") / "bad.entry.json", lambda _: b"[]")
+    staging = storage.staging(run_id("run"))
     assert list(read_staged_entries(staging, {"good", "never"})) == ["good"]
     with pytest.raises(ExportFault, match=r'staged "bad\.entry\.json" is not an entry'):
         read_staged_entries(staging)
@@ -168,7 +188,7 @@ def test_only_the_named_tables_of_a_run_are_published(tmp_path: Path) -> None:
     stage(storage, "run", "good", some_rows(1))
     stage(storage, "run", "bad", some_rows(1))
     metadata = publish_run(
-        storage.staging("run"),
+        storage.staging(run_id("run")),
         source=SOURCE,
         server=SERVER,
         session=SESSION,
@@ -220,6 +240,8 @@ def test_a_broken_or_newer_metadata_is_never_replaced(
     assert_refused(storage, ExportFault, message, replaces_all=replaces_all)
     with pytest.raises(ExportFault, match=message):
         refuse_other_export(storage, SOURCE)
+    with pytest.raises(ExportFault, match=message):
+        refuse_unreadable_export(storage)
 
 
 def test_two_databases_are_not_mixed_in_one_folder(tmp_path: Path) -> None:
@@ -263,7 +285,7 @@ def test_a_run_that_staged_nothing_publishes_nothing(tmp_path: Path) -> None:
 def test_a_staged_file_that_changed_is_not_published(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
     stage(storage, "run", "orders", some_rows(2))
-    edit(tmp_path / ".supa-assets" / "run" / "orders.json", lambda data: data[:-1])
+    edit(tmp_path / ".supa-assets" / run_id("run") / "orders.json", lambda data: data[:-1])
     with pytest.raises(ExportFault, match=r'staged file "orders\.json" differs'):
         publish(storage, "run")
     assert read_files(tmp_path) == {}
@@ -275,10 +297,10 @@ def test_a_staged_file_that_changed_is_not_published(tmp_path: Path) -> None:
 def _export_one_after_another(folder: Path, writer: int) -> None:
     storage = LocalFolder(folder)
     for number in range(5):
-        run_id = f"run-{writer}-{number}"
+        run = f"run-{writer}-{number}"
         storage.prepare()
-        with storage.staging(run_id).hold():
-            export(storage, run_id, {f"table_{writer}_{number}": some_rows(2), "shared": []})
+        with storage.staging(run_id(run)).hold():
+            export(storage, run, {f"table_{writer}_{number}": some_rows(2), "shared": []})
 
 
 @pytest.mark.slow
@@ -304,21 +326,21 @@ def test_writers_at_once_lose_none_of_each_others_entries(tmp_path: Path) -> Non
 def test_snapshots_are_listed_oldest_first_each_with_its_runs_and_tables(tmp_path: Path) -> None:
     entry = stage(new_folder(tmp_path), "run", "orders", [])
 
-    def read(run_id: str, snapshot_id: str, time: str) -> TableEntry:
+    def read(run: str, snapshot_id: str, time: str) -> TableEntry:
         snapshot = SnapshotEntry(id=snapshot_id, time=time)
-        return entry.model_copy(update={"run_id": run_id, "snapshot": snapshot})
+        return entry.model_copy(update={"run_id": run, "snapshot": snapshot})
 
     uses = list_snapshots(
         {
-            "a": read("later", "1", "2026-02-01"),
-            "b": read("b", "1", "2026-01-01"),
-            "c": read("a", "1", "2026-01-01"),
-            "d": read("b", "1", "2026-01-01"),
+            "a": read("later", "1", FEBRUARY),
+            "b": read("b", "1", JANUARY),
+            "c": read("a", "1", JANUARY),
+            "d": read("b", "1", JANUARY),
         }
     )
     assert [(use.time, use.run_ids, use.table_count) for use in uses] == [
-        ("2026-01-01", ["a", "b"], 3),
-        ("2026-02-01", ["later"], 1),  # a server may give one id again
+        (JANUARY, ["a", "b"], 3),
+        (FEBRUARY, ["later"], 1),  # a server may give one id again
     ]
     assert list_snapshots({}) == []
 

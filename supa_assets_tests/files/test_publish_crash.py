@@ -21,6 +21,7 @@ from supa_assets_tests.support.exports import (
     publish,
     read_files,
     run_forked,
+    run_id,
     some_rows,
     stage,
 )
@@ -122,7 +123,7 @@ def test_a_run_killed_at_any_call_while_writing_leaves_the_earlier_export(tmp_pa
         assert verify_export(storage) == []
         storage.prepare()
         assert read_files(storage.path) == files
-        assert storage.staging("new").files() == []
+        assert storage.staging(run_id("new")).files() == []
         shutil.rmtree(storage.path)
         if status == 0:
             break
@@ -130,7 +131,7 @@ def test_a_run_killed_at_any_call_while_writing_leaves_the_earlier_export(tmp_pa
 
 
 def stage_held(storage: LocalFolder) -> None:
-    with storage.staging("new").hold():
+    with storage.staging(run_id("new")).hold():
         stage(storage, "new", "orders", some_rows(5))
 
 
@@ -152,6 +153,6 @@ def test_the_next_run_finishes_the_interrupted_publication_when_it_prepares(stag
 
 def test_discarding_a_run_whose_publication_is_decided_keeps_the_publication(staged: Path) -> None:
     storage = LocalFolder(killed_when_decided(staged))
-    storage.staging("new").discard()
+    storage.staging(run_id("new")).discard()
     assert verify_export(storage) == []
     assert set(shas(storage)) == {"changed", "added"}

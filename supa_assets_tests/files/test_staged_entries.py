@@ -11,11 +11,11 @@ from supa_assets.errors import ExportFault
 from supa_assets.files.layout import ARRAY, entry_file
 from supa_assets.files.staged_entries import parse_entry, read_staged_entries, stage_entry
 from supa_assets.naming import Relation, assign_asset_names
-from supa_assets_tests.support.exports import new_folder, plan_table, some_rows, stage
+from supa_assets_tests.support.exports import new_folder, plan_table, run_id, some_rows, stage
 
 
 def test_a_staged_entry_is_read_back_as_it_was(tmp_path: Path) -> None:
-    staging = new_folder(tmp_path).staging("run")
+    staging = new_folder(tmp_path).staging(run_id("run"))
     entry = stage(new_folder(tmp_path), "other", plan_table("orders", references=["users"]), [])
     stage_entry(staging, entry)
     assert staging.files() == [entry_file("orders")]
@@ -25,7 +25,7 @@ def test_a_staged_entry_is_read_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_second_entry_of_a_table_replaces_the_first(tmp_path: Path) -> None:
-    staging = new_folder(tmp_path).staging("run")
+    staging = new_folder(tmp_path).staging(run_id("run"))
     entry = stage(new_folder(tmp_path), "run", "orders", some_rows(2))
     stage_entry(staging, entry.model_copy(update={"row_count": 3}))
     assert read_staged_entries(staging)["orders"].row_count == 3

@@ -23,7 +23,7 @@ from supa_assets.files.export_log import ExportLog, follow_log
 from supa_assets.files.local_folder import LocalFolder
 from supa_assets.files.metadata import METADATA_FILE
 from supa_assets.files.storage import Files, Publication, Staging, Storage
-from supa_assets_tests.support.exports import dying_at, run_forked
+from supa_assets_tests.support.exports import dying_at, run_forked, run_id
 
 STORAGES: Mapping[str, Callable[[Path], Storage]] = {
     "local folder": LocalFolder,
@@ -80,8 +80,8 @@ def publish(
     return shown
 
 
-def export(storage: Storage, run_id: str, metadata: bytes, **files: bytes) -> None:
-    staging = storage.staging(run_id)
+def export(storage: Storage, run: str, metadata: bytes, **files: bytes) -> None:
+    staging = storage.staging(run_id(run))
     write(staging, **files)
     publish(staging, metadata, *files)
 
@@ -93,7 +93,7 @@ def test_nothing_is_published_where_nothing_was_prepared(open_at: Opener, tmp_pa
     storage = open_at(tmp_path / "never used")
     storage.recover()
     assert storage.published_files() == []
-    assert storage.staging("run").files() == []
+    assert storage.staging(run_id("run")).files() == []
 
 
 def test_a_place_is_prepared_as_often_as_wanted(storage: Storage) -> None:
@@ -108,16 +108,16 @@ def test_who_opens_the_same_place_sees_the_same(
     storage: Storage, open_at: Opener, tmp_path: Path
 ) -> None:
     export(storage, "run", b"1", orders=b"[]\n")
-    write(storage.staging("next"), orders=b"[1]\n")
+    write(storage.staging(run_id("next")), orders=b"[1]\n")
     again = open_at(tmp_path / "out")
     assert published(again) == published(storage)
-    assert read(again.staging("next"), "orders") == b"[1]\n"
+    assert read(again.staging(run_id("next")), "orders") == b"[1]\n"
     assert again.location == storage.location
 
 
 def test_a_staging_names_the_place_and_its_run(storage: Storage) -> None:
-    staging = storage.staging("run")
-    assert (staging.location, staging.run_id) == (storage.location, "run")
+    staging = storage.staging(run_id("run"))
+    assert (staging.location, staging.run_id) == (storage.location, run_id("run"))
 
 
 def test_the_log_can_be_written_once_the_place_is_prepared(storage: Storage) -> None:
@@ -138,7 +138,7 @@ def test_the_uri_names_the_published_file(storage: Storage) -> None:
 
 
 def test_what_is_staged_is_read_back(storage: Storage) -> None:
-    staging = storage.staging("run")
+    staging = storage.staging(run_id("run"))
     data = bytes(range(256)) * 40_000
     with staging.write("orders.json") as file:
         for start in range(0, len(data), 1_000_000):
@@ -151,15 +151,15 @@ def test_what_is_staged_is_read_back(storage: Storage) -> None:
 
 
 def test_what_is_staged_is_listed_in_the_order_of_names_and_not_published(storage: Storage) -> None:
-    write(storage.staging("run"), b=b"", a=b"", c=b"")
-    assert storage.staging("run").files() == ["a.json", "b.json", "c.json"]
+    write(storage.staging(run_id("run")), b=b"", a=b"", c=b"")
+    assert storage.staging(run_id("run")).files() == ["a.json", "b.json", "c.json"]
     assert storage.published_files() == []
 
 
 def test_an_open_file_can_be_searched(storage: Storage) -> None:
     """Readers look through a file and go back to its start."""
-    write(storage.staging("run"), orders=b"[\n{},\n{}\n]\n")
-    with storage.staging("run").open("orders.json") as file:
+    write(storage.staging(run_id("run")), orders=b"[\n{},\n{}\n]\n")
+    with storage.staging(run_id("run")).open("orders.json") as file:
         assert file.readlines(1)
         file.seek(0)
         assert file.read() == b"[\n{},\n{}\n]\n"
@@ -169,7 +169,7 @@ def test_an_open_file_can_be_searched(storage: Storage) -> None:
 def test_what_is_not_written_to_its_end_is_not_staged(
     storage: Storage, error: type[BaseException]
 ) -> None:
-    staging = storage.staging("run")
+    staging = storage.staging(run_id("run"))
     with suppress(error), staging.write("orders.json") as file:
         file.write(b"[\n{")
         raise error
@@ -179,7 +179,7 @@ def test_what_is_not_written_to_its_end_is_not_staged(
 
 
 def test_an_attempt_that_breaks_leaves_the_one_before(storage: Storage) -> None:
-    staging = storage.staging("run")
+    staging = storage.staging(run_id("run"))
     write(staging, orders=b"first")
     with suppress(ValueError), staging.write("orders.json") as file:
         file.write(b"sec")
@@ -193,7 +193,7 @@ def test_an_error_of_the_stream_passes_as_it_is(storage: Storage) -> None:
     error = OSError("the stream's own")
     with (
         pytest.raises(OSError, match="the stream's own") as caught,
-        storage.staging("run").write("orders.json"),
+        storage.staging(run_id("run")).write("orders.json"),
     ):
         raise error
     assert caught.value is error
@@ -201,16 +201,14 @@ def test_an_error_of_the_stream_passes_as_it_is(storage: Storage) -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "../x", "/etc/passwd", "a\\b"])
 def test_a_name_that_leads_elsewhere_is_refused(storage: Storage, name: str) -> None:
-    staging = storage.staging("run")
+    staging = storage.staging(run_id("run"))
     for use in (
         lambda: storage.open(name),
         lambda: staging.open(name),
-        lambda: storage.staging(name).open("orders.json"),
         lambda: storage.byte_count(name),
         lambda: staging.byte_count(name),
         lambda: storage.uri(name),
         lambda: staging.write(name).__enter__(),
-        lambda: storage.staging(name).write("orders.json").__enter__(),
         lambda: staging.publish(lambda _: Publication(b"{}", [name])),
         lambda: staging.publish(lambda _: Publication(b"{}", [], [name])),
     ):
@@ -218,18 +216,24 @@ def test_a_name_that_leads_elsewhere_is_refused(storage: Storage, name: str) -> 
             use()
 
 
+@pytest.mark.parametrize("name", ["", "..", "../x", "run", ".lock", "A" * 36, "-" * 36])
+def test_a_run_is_called_by_a_uuid_and_by_nothing_else(storage: Storage, name: str) -> None:
+    with pytest.raises(ExportFault, match="is not the id of a run: it should be a UUID"):
+        storage.staging(name)
+
+
 def test_a_staged_file_is_read_before_the_published_one(storage: Storage) -> None:
     export(storage, "old", b"1", orders=b"old", users=b"users")
-    write(storage.staging("new"), orders=b"newer")
-    seen = [storage, storage.staging("new"), storage.staging("other")]
+    write(storage.staging(run_id("new")), orders=b"newer")
+    seen = [storage, storage.staging(run_id("new")), storage.staging(run_id("other"))]
     assert [read(files, "orders") for files in seen] == [b"old", b"newer", b"old"]
     assert [files.byte_count("orders.json") for files in seen] == [3, 5, 3]
     assert [read(files, "users") for files in seen] == [b"users"] * 3
-    assert storage.staging("new").files() == ["orders.json"]
+    assert storage.staging(run_id("new")).files() == ["orders.json"]
 
 
 def test_a_missing_file_is_an_export_fault(storage: Storage) -> None:
-    for files in (storage, storage.staging("run")):
+    for files in (storage, storage.staging(run_id("run"))):
         for look in (files.open, files.byte_count):
             with pytest.raises(ExportFault, match=r'"orders\.json" is missing') as caught:
                 look("orders.json")
@@ -240,7 +244,7 @@ def test_a_missing_file_is_an_export_fault(storage: Storage) -> None:
 
 
 def test_what_is_published_is_what_merge_named(storage: Storage) -> None:
-    staging = storage.staging("run")
+    staging = storage.staging(run_id("run"))
     write(staging, b=b"B", a=b"A", left=b"not named")
     publish(staging, b"M", "b", "a")
     assert storage.published_files() == ["a.json", "b.json", METADATA_FILE]
@@ -251,20 +255,20 @@ def test_what_is_published_is_what_merge_named(storage: Storage) -> None:
 
 def test_a_publication_replaces_and_removes_and_keeps_the_rest(storage: Storage) -> None:
     export(storage, "one", b"1", kept=b"k", changed=b"c", gone=b"g")
-    staging = storage.staging("two")
+    staging = storage.staging(run_id("two"))
     write(staging, changed=b"C", added=b"A")
     publish(staging, b"2", "changed", "added", removed=("gone", "never there"))
     assert published(storage) == {"added": b"A", "changed": b"C", "kept": b"k", "metadata": b"2"}
 
 
 def test_merge_is_shown_what_is_published(storage: Storage) -> None:
-    assert publish(storage.staging("one"), b"1") == [None]
-    assert publish(storage.staging("two"), b"2") == [b"1"]
+    assert publish(storage.staging(run_id("one")), b"1") == [None]
+    assert publish(storage.staging(run_id("two")), b"2") == [b"1"]
 
 
 def test_what_merge_raises_leaves_everything(storage: Storage) -> None:
     export(storage, "old", b"1", orders=b"old")
-    staging = storage.staging("new")
+    staging = storage.staging(run_id("new"))
     write(staging, orders=b"new")
     before = published(storage)
     error = ValueError("no")
@@ -283,16 +287,16 @@ def test_what_merge_raises_leaves_everything(storage: Storage) -> None:
 
 def test_what_is_not_staged_is_not_published(storage: Storage) -> None:
     export(storage, "old", b"1", orders=b"old", users=b"old")
-    staging = storage.staging("new")
+    staging = storage.staging(run_id("new"))
     write(staging, orders=b"new")
     before = published(storage)
-    with pytest.raises(ExportFault, match=r'run "new" did not stage "users\.json"'):
+    with pytest.raises(ExportFault, match=r'run ".*" did not stage "users\.json"'):
         publish(staging, b"2", "orders", "users")
     assert published(storage) == before
 
 
 def discard_and_recover(storage: Storage) -> None:
-    storage.staging("new").discard()
+    storage.staging(run_id("new")).discard()
     storage.recover()
 
 
@@ -300,7 +304,7 @@ FINISHERS: list[Callable[[Storage], object]] = [
     lambda storage: storage.recover(),
     lambda storage: storage.prepare(),
     discard_and_recover,
-    lambda storage: publish(storage.staging("next"), b"3"),
+    lambda storage: publish(storage.staging(run_id("next")), b"3"),
 ]
 """Who comes after a run that was killed: a reader, the next run's begin, the killed run's end, another run's end."""
 
@@ -317,7 +321,7 @@ def test_an_interrupted_publication_is_finished_or_never_was(
         storage = open_at(tmp_path / f"killed at {call}")
         storage.prepare()
         export(storage, "old", b"1", **old)
-        staging = storage.staging("new")
+        staging = storage.staging(run_id("new"))
         write(staging, changed=b"C", added=b"A")
         publishing = partial(publish, staging, b"2", "changed", "added", removed=("gone",))
         status = run_forked(dying_at(call, publishing))
@@ -341,17 +345,17 @@ def test_an_interrupted_publication_is_finished_or_never_was(
 def test_discarding_removes_what_the_run_staged_and_nothing_else(storage: Storage) -> None:
     export(storage, "old", b"1", orders=b"old")
     before = published(storage)
-    write(storage.staging("new"), orders=b"new")
-    write(storage.staging("other"), orders=b"other")
-    storage.staging("new").discard()
-    storage.staging("never staged").discard()
-    assert storage.staging("new").files() == []
-    assert read(storage.staging("other"), "orders") == b"other"
+    write(storage.staging(run_id("new")), orders=b"new")
+    write(storage.staging(run_id("other")), orders=b"other")
+    storage.staging(run_id("new")).discard()
+    storage.staging(run_id("never staged")).discard()
+    assert storage.staging(run_id("new")).files() == []
+    assert read(storage.staging(run_id("other")), "orders") == b"other"
     assert published(storage) == before
 
 
 def test_two_runs_at_a_time_stage_and_publish_apart(storage: Storage) -> None:
-    one, two = storage.staging("one"), storage.staging("two")
+    one, two = storage.staging(run_id("one")), storage.staging(run_id("two"))
     with one.hold(), two.hold():
         write(one, shared=b"one", a=b"A")
         write(two, shared=b"two", b=b"B")
@@ -365,7 +369,7 @@ def test_two_runs_at_a_time_stage_and_publish_apart(storage: Storage) -> None:
 def _publish_one_after_another(storage: Storage, writer: int) -> None:
     for number in range(5):
         storage.prepare()
-        staging = storage.staging(f"run-{writer}-{number}")
+        staging = storage.staging(run_id(f"run-{writer}-{number}"))
         with staging.hold():
             name = f"table_{writer}_{number}"
             write(staging, **{name: b""})
@@ -395,7 +399,7 @@ def test_writers_at_once_lose_nothing_of_each_other(storage: Storage) -> None:
 
 
 def test_what_a_living_run_staged_is_kept(storage: Storage) -> None:
-    staging = storage.staging("alive")
+    staging = storage.staging(run_id("alive"))
     with staging.hold(), staging.hold():
         write(staging, orders=b"")
         storage.prepare()
@@ -406,7 +410,7 @@ def test_what_a_living_run_staged_is_kept(storage: Storage) -> None:
 
 
 def test_a_run_lives_as_long_as_one_of_its_processes_holds_it(storage: Storage) -> None:
-    staging = storage.staging("run")
+    staging = storage.staging(run_id("run"))
 
     def die() -> None:
         with staging.hold():
@@ -420,7 +424,7 @@ def test_a_run_lives_as_long_as_one_of_its_processes_holds_it(storage: Storage) 
 
 
 def test_what_a_dead_run_staged_is_removed_by_the_next(storage: Storage) -> None:
-    staging = storage.staging("dead")
+    staging = storage.staging(run_id("dead"))
 
     def die() -> None:
         with staging.hold():
@@ -434,7 +438,7 @@ def test_what_a_dead_run_staged_is_removed_by_the_next(storage: Storage) -> None
 
 
 def test_a_run_can_go_on_staging_after_it_published(storage: Storage) -> None:
-    staging = storage.staging("run")
+    staging = storage.staging(run_id("run"))
     with staging.hold():
         write(staging, orders=b"O")
         publish(staging, b"1", "orders")

@@ -19,6 +19,7 @@ from supa_assets_tests.support.exports import (
     export,
     new_folder,
     plan_table,
+    run_id,
     some_rows,
     stage,
 )
@@ -30,7 +31,7 @@ def column(name: str, type_: str, encoding: str) -> ColumnEntry:
 
 def rows_of(tmp_path: Path, columns: list[ColumnEntry], *lines: bytes) -> TableRows:
     """The table whose file holds exactly these rows."""
-    staging = new_folder(tmp_path).staging("run")
+    staging = new_folder(tmp_path).staging(run_id("run"))
     stream = GivenChunks(
         plan_table("t", columns=columns), [Chunk(line, 1) for line in lines], len(lines)
     )
@@ -103,6 +104,74 @@ def test_text_that_spells_an_escape_is_just_text(tmp_path: Path) -> None:
     assert [row["t"] for row in rows] == ["\\ud800 \x01"]
 
 
+@pytest.mark.parametrize(
+    ("opened", "closed"), [(b"[", b"]"), (b'{"a": ', b"}")], ids=["arrays", "objects"]
+)
+def test_a_value_may_nest_deeper_than_python_recurses(
+    tmp_path: Path, opened: bytes, closed: bytes
+) -> None:
+    depth = 20_000
+    line = rb'{"s": "\ud800", "j": ' + opened * depth + b"1" + closed * depth + b"}"
+    (row,) = rows_of(tmp_path, [column("s", "json", "json"), column("j", "jsonb", "json")], line)
+    value, found = row["j"], 0
+    while not isinstance(value, int):
+        value, found = value["a" if isinstance(value, dict) else 0], found + 1
+    assert (row["s"], found) == ("\ud800", depth)
+
+
+def test_an_integer_may_have_as_many_digits_as_numeric(tmp_path: Path) -> None:
+    digits = b"7" * 131_072
+    (row,) = rows_of(tmp_path, [column("j", "jsonb", "json")], b'{"j": [' + digits + b"]}")
+    assert row["j"][0] % 10**9 == 777_777_777
+    assert 10**131_071 < row["j"][0] < 10**131_072
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"[" * 200_000 + b"]" * 200_000,
+        b"7" * 200_000,
+        b"1e99999999999999999999",
+        b"NaN",
+        b"Infinity",
+        b"[" * 2_000 + b"nul" + b"]" * 2_000,
+        b'"\0"',
+        b'"a"} {',
+    ],
+    ids=lambda value: value[:8].decode("latin-1") + f" ({len(value)})",
+)
+def test_what_is_no_value_of_postgresql_or_not_json_raises(tmp_path: Path, value: bytes) -> None:
+    rows = rows_of(tmp_path, [column("j", "json", "json")], b'{"j": ' + value + b"}")
+    with pytest.raises(ExportFault, match="it is not JSON after row 0 of 1"):
+        list(rows)
+
+
+@pytest.mark.parametrize("value", [b'"x"', b"{}", b'[["x"]]', b"1" + b"0" * 400])
+def test_a_float_that_is_no_number_raises(tmp_path: Path, value: bytes) -> None:
+    rows = rows_of(tmp_path, [column("f", "real", "number")], b'{"f": ' + value + b"}")
+    with pytest.raises(ExportFault, match='row 1 has no number in "f"'):
+        list(rows)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'[{"id": 1}]\n',
+        b'[\n{"id": 1},\n]\n',
+        b'[\n{"id": 1}\n{"id": 2}\n]\n',
+        b"[\n]\n",
+        b"[]\n[]\n",
+    ],
+)
+def test_lines_that_are_not_those_of_an_array_raise(
+    orders: tuple[LocalFolder, TableRows], text: bytes
+) -> None:
+    storage, rows = orders
+    edit(storage.path / "orders.json", lambda _: text)
+    with pytest.raises(ExportFault, match="its lines are not those of an array"):
+        list(rows)
+
+
 def test_a_table_without_columns_has_its_rows(tmp_path: Path) -> None:
     assert list(rows_of(tmp_path, [], b"{}", b"{}")) == [{}, {}]
 
@@ -141,7 +210,7 @@ def test_a_missing_file_raises(orders: tuple[LocalFolder, TableRows]) -> None:
 def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
     entry = stage(storage, "run", "t", some_rows(100_000))
-    rows = TableRows(storage.staging("run"), entry)
+    rows = TableRows(storage.staging(run_id("run")), entry)
     tracemalloc.start()
     count = sum(1 for _ in rows)
     _, peak = tracemalloc.get_traced_memory()

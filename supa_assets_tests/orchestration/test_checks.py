@@ -23,6 +23,7 @@ from supa_assets_tests.support.exports import (
     export,
     new_folder,
     plan_table,
+    run_id,
     some_rows,
     stage,
 )
@@ -50,7 +51,7 @@ def faults_of(result: dg.AssetCheckResult | dg.AssetCheckEvaluation) -> list[str
 def test_what_an_export_has_written_is_checked_before_it_is_published(tmp_path: Path) -> None:
     storage = new_folder(tmp_path)
     entry = stage(storage, "run", "badges", some_rows(2))
-    staging = storage.staging("run")
+    staging = storage.staging(run_id("run"))
     passed = check_written_table(entry, verify_table(staging, entry))
     edit(staging.path / "badges.json", lambda data: data.replace(b"row 1", b"row 7"))
     failed = check_written_table(entry, verify_table(staging, entry))

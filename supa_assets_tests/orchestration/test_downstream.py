@@ -137,7 +137,7 @@ def test_it_does_not_run_when_the_publication_fails(
     )
 
     assert not result.success
-    assert 'badges.json" is a folder; a file of the export belongs there' in step_failure(result)
+    assert 'badges.json" is a folder; a file belongs there' in step_failure(result)
     assert steps_of(result) == [EXPORT_STEP]
     assert materializations(instance, result.run_id) == {}
     assert project.entries() == {}

@@ -15,7 +15,7 @@ from supa_assets.files.publish import read_metadata
 from supa_assets.files.table_rows import TableRows
 from supa_assets.orchestration.io_manager import JsonFileIOManager, PublishedTable
 from supa_assets_tests.support.databases import Database
-from supa_assets_tests.support.exports import export, new_folder, some_rows, stage
+from supa_assets_tests.support.exports import edit, export, new_folder, run_id, some_rows, stage
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_a_stream_is_drained_into_a_staged_file_and_nothing_is_published(
     database.execute("CREATE TABLE orders AS SELECT n AS id FROM generate_series(1, 3000) n")
     seen: list[tuple[str, int, int]] = []
     with begin_export(
-        database.source(chunk_bytes=1024), files.storage(), database.plan(), run_id="run"
+        database.source(chunk_bytes=1024), files.storage(), database.plan(), run_id=run_id("run")
     ) as run:
         (table,) = run.tables
         entry = files.drain(run, table, lambda *said: seen.append(said))
@@ -40,7 +40,7 @@ def test_a_stream_is_drained_into_a_staged_file_and_nothing_is_published(
     assert (entry.name, entry.row_count, entry.source_row_count) == ("orders", 3000, 3000)
     assert seen[-1][:2] == ("orders", 3000)
     assert read_metadata(files.storage()) is None
-    events, _ = follow_log(Path(files.output) / LOG_FILE, "run")
+    events, _ = follow_log(Path(files.output) / LOG_FILE, run_id("run"))
     assert [event.event for event in events if event.event != "progress"] == [
         "run_started",
         "table_started",
@@ -55,7 +55,9 @@ def test_of_a_table_that_can_not_be_read_whole_nothing_is_staged(
         "CREATE TABLE orders (id int, half int GENERATED ALWAYS AS (1 / (id - 2)) VIRTUAL)",
         "INSERT INTO orders SELECT generate_series(1, 3)",
     )
-    with begin_export(database.source(), files.storage(), database.plan(), run_id="run") as run:
+    with begin_export(
+        database.source(), files.storage(), database.plan(), run_id=run_id("run")
+    ) as run:
         (table,) = run.tables
         with pytest.raises(SourceError, match="division by zero"):
             files.drain(run, table, lambda *_: None)
@@ -90,6 +92,19 @@ def test_an_input_is_the_published_table_s_rows(files: JsonFileIOManager) -> Non
     assert [row["name"] for row in rows] == ["row 0", "row 1", "row 2"]
     with pytest.raises(dg.Failure, match='holds no export of "items"'):
         files.load_input(dg.build_input_context(asset_key=dg.AssetKey("items")))
+
+
+def test_an_input_of_a_damaged_export_is_a_failure_or_a_fault(files: JsonFileIOManager) -> None:
+    folder = Path(files.output)
+    export(new_folder(folder), "run", {"orders": some_rows(3)})
+    context = dg.build_input_context(asset_key=dg.AssetKey("orders"))
+    rows = files.load_input(context)
+    edit(folder / "orders.json", lambda data: data.replace(b'"row 1"', b"[" * 200_000))
+    with pytest.raises(ExportFault, match="it is not JSON after row 1 of 3"):
+        list(rows)
+    edit(folder / "metadata.json", lambda data: data.replace(b'"level"', b'"level": 0, "level"'))
+    with pytest.raises(dg.Failure, match='has the key "level" twice'):
+        files.load_input(context)
 
 
 def test_an_output_says_what_metadata_json_says(files: JsonFileIOManager) -> None:

@@ -14,6 +14,7 @@ from supa_assets.export.run import ExportRun
 from supa_assets.files.local_folder import LocalFolder
 from supa_assets.orchestration.resource import SupabaseResource
 from supa_assets_tests.support.databases import Database, as_file
+from supa_assets_tests.support.exports import run_id
 
 
 @contextmanager
@@ -21,7 +22,11 @@ def begin(database: Database, folder: Path, *, keep_going: bool = True) -> Itera
     """As the step begins an export of everything."""
     supabase = SupabaseResource(database_url=database.url, settings={"auth": False})
     with supabase.begin_export(
-        database.plan(), LocalFolder(folder), selected=None, run_id="run", keep_going=keep_going
+        database.plan(),
+        LocalFolder(folder),
+        selected=None,
+        run_id=run_id("run"),
+        keep_going=keep_going,
     ) as run:
         yield run
 
@@ -40,7 +45,7 @@ def test_all_tables_are_streamed_from_one_snapshot(two_tables: Database, tmp_pat
         other = run.open_stream(second)
         texts = [as_file(stream) for stream in (one, other)]
 
-    assert run.run_id == "run"
+    assert run.run_id == run_id("run")
     assert one.snapshot == other.snapshot == run.hold.snapshot
     assert texts == ['[\n{"id":1}\n]\n'] * 2
 

@@ -28,7 +28,7 @@ def test_a_definition_shows_the_catalogue() -> None:
     schema = shown["dagster/column_schema"]
     assert schema.constraints.other == [
         "primary key (id)",
-        "items_orders_fkey: (orders_id) references public.orders (id)",
+        "items_orders_fkey: (id) references public.orders (id)",
     ]
     key, total = schema.columns
     assert key.constraints.unique

@@ -193,3 +193,29 @@ def test_the_one_check_that_could_not_be_made_says_so_in_its_own_words(
     assert not result.success
     assert step_failure(result).startswith(f'"{tmp_path}" holds no export of "items"\nHINT: ')
     assert evaluations(history, result.run_id) == {}
+
+
+@pytest.mark.parametrize(
+    ("found", "instead", "message"),
+    [
+        (
+            b'"importOrder": [',
+            b'"importOrder": [{"table": "x", "level": 0}, ',
+            'importOrder has "x"',
+        ),
+        (b'"tables": {', b'"tables": {}, "tables": {', 'the key "tables" twice'),
+        (b'"rowCount": 2', b'"rowCount": -2', "tables.orders.rowCount: "),
+        (b"{", b"[" * 100_000, "it nests too deeply"),
+    ],
+)
+def test_of_a_damaged_export_every_check_says_what_is_wrong_and_none_passes(
+    tmp_path: Path, history: dg.DagsterInstance, found: bytes, instead: bytes, message: str
+) -> None:
+    export(new_folder(tmp_path), "run", {"orders": some_rows(2), "items": []})
+    edit(tmp_path / "metadata.json", lambda data: data.replace(found, instead, 1))
+    for selection in (check_of("orders"), dg.AssetSelection.all_asset_checks()):
+        result = verify(tmp_path, selection, history)
+        assert not result.success
+        assert message in step_failure(result)
+        assert len(step_failure(result)) < 2_000
+        assert evaluations(history, result.run_id) == {}

@@ -58,6 +58,16 @@ def test_what_an_option_leaves_out_is_told_with_the_option() -> None:
 def test_options_that_leave_nothing_are_an_error() -> None:
     with pytest.raises(SettingsError, match=r"leave no table to export: public\.logs skipped"):
         select_tables(PLAN, Settings(), named=["logs"], skip_large=True)
+    with pytest.raises(SettingsError) as caught:
+        select_tables(PLAN, Settings(), named=["logs"], skip_large=True)
+    assert caught.value.hint == "leave out --skip-large."
+
+
+def test_what_else_is_called_so_is_told_before_close_names() -> None:
+    known = SettingsError("it is a view")
+    with pytest.raises(SettingsError) as caught:
+        select_tables(PLAN, Settings(), named=["Logs"], explain_unknown=lambda _: known)
+    assert caught.value is known
 
 
 def test_an_unknown_name_is_an_error_that_offers_a_close_one() -> None:

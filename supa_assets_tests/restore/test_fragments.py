@@ -255,7 +255,9 @@ def test_a_changed_definition_is_refused_before_anything_is_made(
         "CREATE FUNCTION evil() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil ran'; END $$"
     )
 
-    with pytest.raises(ExportFault, match="what PostgreSQL wouldn't write"):
+    with pytest.raises(
+        ExportFault, match=r"what PostgreSQL wouldn't write|is not a metadata\.json"
+    ):
         restore_into(target, tmp_path, creates=True)
 
     assert target.fetch("SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []

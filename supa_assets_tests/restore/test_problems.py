@@ -81,3 +81,9 @@ def test_all_problems_are_one_error_and_none_is_none() -> None:
         refuse_problems([Notice("one", A), Notice("two")])
     assert raised.value.message == "the target can't take the export, 2 problems:\n  one\n  two"
     assert "--create" in str(raised.value.hint)
+
+
+def test_who_gave_create_is_not_told_to_give_it() -> None:
+    with pytest.raises(TargetError) as raised:
+        refuse_problems([Notice("one", A)], creates=True)
+    assert raised.value.hint == "mend them in the target. Nothing was written."

@@ -111,6 +111,8 @@ def test_columns_tell_type_nullability_and_origin(database: Database) -> None:
     )
     table = database.table()
     assert table.comment == "What 'it' is."
+    database.execute(f"COMMENT ON TABLE cases IS '{'x' * 3000}'")
+    assert database.table().comment == "x" * 2001
     assert [
         (c.entry.name, c.entry.type, c.entry.nullable, c.entry.generated, c.entry.identity)
         for c in table.rows.columns

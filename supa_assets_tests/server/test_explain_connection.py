@@ -46,6 +46,16 @@ def test_a_role_that_is_not_there_where_the_server_says_so() -> None:
     assert "postgres.<project ref> on the pooler" in str(error.hint)
 
 
+def test_on_the_direct_host_a_full_server_is_no_reason_to_go_to_the_direct_host() -> None:
+    said = psycopg.OperationalError("FATAL:  remaining connection slots are reserved")
+    hints = [
+        str(explain_connection_error(said, parse_url(f"postgresql://x@{host}/d")).hint)
+        for host in (f"db.{PROJECT}.supabase.co", "aws-0-eu-central-1.pooler.supabase.com")
+    ]
+    assert ["use the pooler's string" in hint for hint in hints] == [True, False]
+    assert ["direct host" in hint for hint in hints] == [False, True]
+
+
 def test_a_database_that_is_not_there(any_server: Server) -> None:
     error = failure(any_server.url("not_there"))
     assert 'database "not_there" does not exist' in error.message
@@ -208,8 +218,7 @@ def test_tls_that_the_server_requires(tls_server: DebianServer) -> None:
     error = failure(tls_server.url() + "?sslmode=disable")
     assert "no encryption" in error.message
     assert (
-        error.hint
-        == "the server takes only encrypted connections: add ?sslmode=require to the URL."
+        error.hint == "the server takes only encrypted connections: set sslmode=require in the URL."
     )
 
 

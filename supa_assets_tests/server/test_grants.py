@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from supa_assets.naming import Relation
-from supa_assets.server.grants import Grant, grant_select, grant_usage, merge_grants, quote_name
+from supa_assets.server.grants import (
+    Grant,
+    advise_bypass,
+    grant_select,
+    grant_usage,
+    merge_grants,
+    name_way_out,
+    quote_name,
+)
 from supa_assets_tests.support.databases import Database
 
 A, B = Relation("public", "a"), Relation('odd "schema"', "b")
@@ -28,6 +36,18 @@ def test_grants_of_one_privilege_to_one_role_are_one_statement() -> None:
         'GRANT SELECT ON "public"."a", "odd ""schema"""."b" TO "r";',
         'GRANT SELECT ON "public"."a" TO "other";',
     ]
+
+
+def test_supabases_role_is_not_told_to_become_itself() -> None:
+    assert "Supabase's postgres" in advise_bypass("reader")
+    assert advise_bypass("postgres") == (
+        'let a superuser give it BYPASSRLS: ALTER ROLE "postgres" BYPASSRLS;'
+    )
+
+
+def test_the_setting_that_leaves_a_table_out_is_one_that_every_way_of_running_has() -> None:
+    assert name_way_out(Relation("auth", "users")) == "setting auth"
+    assert name_way_out(A) == "setting exclude"
 
 
 def test_the_server_takes_what_is_told(database: Database) -> None:

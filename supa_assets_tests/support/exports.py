@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import traceback
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ def plan_table(
     references: Iterable[str] = (),
     table: str | None = None,
 ) -> PlannedTable:
-    """A table of `public`; `references` are tables of `public`, too."""
+    """A table of `public`, with its first column as its key; `references` are tables of `public`, too."""
+    key = [column.name for column in columns[:1]]
     return PlannedTable(
         name=name,
         file=f"{name}.json",
@@ -59,12 +61,12 @@ def plan_table(
             is_partitioned=False,
             columns=[ShapedColumn(entry=column) for column in columns],
         ),
-        primary_key=["id"],
-        ordered_by=["id"],
+        primary_key=key,
+        ordered_by=key,
         references=[
             ReferenceEntry(
                 constraint=f"{name}_{target}_fkey",
-                columns=[f"{target}_id"],
+                columns=key,
                 schema_name="public",
                 table=target,
                 referenced_columns=["id"],
@@ -108,17 +110,25 @@ def some_rows(count: int, name: str = "row") -> Rows:
     return [{"id": number, "name": f"{name} {number}"} for number in range(count)]
 
 
-def stage(storage: Storage, run_id: str, table: PlannedTable | str, rows: Rows) -> TableEntry:
+def run_id(name: str) -> str:
+    """The id of a run that a test calls so: always the same one. An id is itself."""
+    try:
+        return str(uuid.UUID(name))
+    except ValueError:
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+
+
+def stage(storage: Storage, run: str, table: PlannedTable | str, rows: Rows) -> TableEntry:
     planned = plan_table(table) if isinstance(table, str) else table
     stream = GivenChunks(planned, to_chunks(rows), len(rows))
-    return write_table(stream, storage.staging(run_id), on_progress=lambda *_: None)
+    return write_table(stream, storage.staging(run_id(run)), on_progress=lambda *_: None)
 
 
 def publish(
-    storage: Storage, run_id: str, *, replaces_all: bool = False, source: SourceEntry = SOURCE
+    storage: Storage, run: str, *, replaces_all: bool = False, source: SourceEntry = SOURCE
 ) -> ExportMetadata:
     return publish_run(
-        storage.staging(run_id),
+        storage.staging(run_id(run)),
         source=source,
         server=SERVER,
         session=SESSION,
@@ -127,11 +137,11 @@ def publish(
 
 
 def export(
-    storage: Storage, run_id: str, tables: Mapping[str, Rows], *, replaces_all: bool = False
+    storage: Storage, run: str, tables: Mapping[str, Rows], *, replaces_all: bool = False
 ) -> ExportMetadata:
     for name, rows in tables.items():
-        stage(storage, run_id, name, rows)
-    return publish(storage, run_id, replaces_all=replaces_all)
+        stage(storage, run, name, rows)
+    return publish(storage, run, replaces_all=replaces_all)
 
 
 def new_folder(path: Path) -> LocalFolder:

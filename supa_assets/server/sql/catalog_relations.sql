@@ -23,7 +23,7 @@ SELECT
     n.nspname                                                 AS schema_name,
     c.relname                                                 AS table_name,
     c.relkind = 'p'                                           AS is_partitioned,
-    pg_catalog.obj_description(c.oid, 'pg_class')             AS comment,
+    pg_catalog.left(pg_catalog.obj_description(c.oid, 'pg_class'), 2001) AS comment,
     storage.estimated_row_count                               AS estimated_row_count,
     storage.byte_count                                        AS byte_count,
     coalesce(key.columns, '{}')                               AS primary_key,
