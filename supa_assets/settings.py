@@ -222,6 +222,8 @@ class Running(BaseModel):
     """Whether the source computes a checksum of each table's rows for `supa-assets prove`; reads it twice."""
     connect_timeout_s: Annotated[int, Field(ge=1)] = 10
     lock_timeout_s: Annotated[int, Field(ge=1)] = 10
+    silence_limit_s: Annotated[int, Field(ge=1)] = 60
+    """Seconds without a byte after which the server is asked whether it is at work; if it isn't, the line is dead."""
     retries: Annotated[int, Field(ge=0, le=100)] = 1
     """Further attempts of a run of Dagster's, each on a new snapshot, where the server was out of reach or lost."""
     retry_delay_s: Annotated[int, Field(ge=0)] = 30

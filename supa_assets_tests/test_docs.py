@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 from supa_assets import errors
-from supa_assets.cli.main import COMMANDS, commands
+from supa_assets.cli.commands import COMMANDS, commands
 from supa_assets.demo.server import EmbeddedServer, binaries
 from supa_assets.export.run import export_database
 from supa_assets.files import export_log, metadata, structure

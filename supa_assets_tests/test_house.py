@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from supa_assets.cli.main import COMMANDS
+from supa_assets.cli.commands import COMMANDS
 from supa_assets_tests.support.code import (
     PACKAGE,
     TESTS,

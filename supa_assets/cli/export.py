@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from supa_assets.cli.findings import print_holes, print_not_exported
+from supa_assets.cli.interruption import EXIT_INTERRUPTED, ending_at_once
 from supa_assets.cli.options import output_dir_option
 from supa_assets.cli.preflight import print_preflight
 from supa_assets.cli.progress import ProgressDisplay
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["export", "export_selection"]
 
 EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
 
 
 @click.command()
@@ -117,10 +117,11 @@ def export_selection(
     settings: Settings, plan: ExportPlan, selection: Selection, *, keep_going: bool = False
 ) -> RunResult:
     """Run the export with live progress, and print what became of it."""
-    from supa_assets.orchestration.instance import (  # noqa: PLC0415 - importing Dagster takes two seconds
-        open_instance,
-    )
-    from supa_assets.orchestration.run import run_export  # noqa: PLC0415
+    with ending_at_once():
+        from supa_assets.orchestration.instance import (  # noqa: PLC0415 - importing Dagster takes two seconds
+            open_instance,
+        )
+        from supa_assets.orchestration.run import run_export  # noqa: PLC0415
 
     started = time.monotonic()
     log_path = open_storage(settings.places.output).log_path

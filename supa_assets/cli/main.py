@@ -1,81 +1,19 @@
-"""`supa-assets`: the commands, and how an error leaves the program."""
+"""`supa-assets`: how it begins and ends. What takes time to import is imported once a signal makes no traceback."""
 
 from __future__ import annotations
 
-import signal
 import sys
-from importlib import import_module
-from importlib.metadata import version
-from typing import NoReturn
 
-import click
+from supa_assets.cli.interruption import end_at_once, keep_exit_code
 
-from supa_assets.cli.border import guard_streams
-from supa_assets.cli.report import build_console
-from supa_assets.errors import SupaAssetsError
-
-__all__ = ["COMMANDS", "commands", "main"]
-
-EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
-"""128 + SIGINT, as shells count it."""
-
-
-COMMANDS = ("demo", "doctor", "export", "prove", "restore", "tables", "verify")
-
-
-class _LateCommands(click.Group):
-    """Imports a command when it is asked for: `verify` reads files alone, and starts without psycopg."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = getattr(import_module(f"supa_assets.cli.{cmd_name}"), cmd_name)
-        return command
-
-
-@click.group(
-    cls=_LateCommands,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-@click.version_option(version("supa-assets"), prog_name="supa-assets")
-def commands() -> None:
-    """Export every row of a Supabase database to JSON files, and prove it.
-
-    Set SUPABASE_DB_URL to your project's connection string (Dashboard, Connect), then:
-
-    \b
-        supa-assets doctor              what works on the way to it, and what to mend
-        supa-assets export --dry-run    what would be exported, and how
-        supa-assets export              export it to ./migration-data
-        supa-assets verify              read the files back, without the database
-
-    Without a database at hand, `supa-assets demo` shows it all on a PostgreSQL of its own.
-    """  # noqa: D301 - click wants the backspace itself
+__all__ = ["main"]
 
 
 def main() -> None:
     """Run a command; errors of this project are told without a traceback and end with 1, an interruption with 130."""
-    guard_streams()
-    # While a run goes on, Dagster's own handlers are in place.
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        commands.main(standalone_mode=False)
-    except SupaAssetsError as error:
-        build_console(to_stderr=True).print(f"error: {error}", soft_wrap=True)
-        sys.exit(EXIT_FAILED)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        print("interrupted", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        sys.exit(EXIT_FAILED)  # whoever read the output went away
+    end_at_once()
+    from supa_assets.cli.commands import run_command  # noqa: PLC0415 - click takes a tenth of a second
 
-
-def _interrupt(signal_number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
+    code = run_command()
+    keep_exit_code(code)
+    sys.exit(code)

@@ -97,6 +97,8 @@ class _Bars:
         self._progress.stop()
 
     def show(self, event: LogEvent) -> None:
+        if event.event == "silence":
+            self._progress.console.print(f"warning: {event.message}", soft_wrap=True)
         if event.table is None:
             return
         if event.event == "table_started":
@@ -157,6 +159,8 @@ class _Lines:
             self._done.add(event.table)  # a written table fails when its check does
             said = amount if event.event == "table_written" else "failed"
             self._say(f"[{len(self._done)}/{self._table_count}] {event.table}: {said}")
+        elif event.event == "silence":
+            self._say(f"warning: {event.message}")
 
     def _say(self, line: str) -> None:
         self._said_at = time.monotonic()

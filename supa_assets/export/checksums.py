@@ -14,6 +14,7 @@ from supa_assets.files.metadata import ChecksumEntry
 from supa_assets.files.publish import Findings
 from supa_assets.plan.export_plan import PlannedTable
 from supa_assets.server.explain import explain_query_error
+from supa_assets.server.watched import naming_work
 from supa_assets.stream.checksum import read_checksum
 
 __all__ = ["with_checksums"]
@@ -27,7 +28,8 @@ def with_checksums(
     for table in tables:
         started = time.monotonic()
         try:
-            checksum = read_checksum(hold.connection, table.rows)
+            with naming_work(hold.connection, f'reading "{table.relation}"'):
+                checksum = read_checksum(hold.connection, table.rows)
         except psycopg.Error as error:
             raise explain_query_error(error, hold.address, relation=table.relation) from None
         checksums[table.name] = ChecksumEntry(

@@ -20,7 +20,7 @@ from supa_assets.files.same_database import is_on_this_machine
 from supa_assets.notice import Notice
 from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.server.address import Address, parse_url
-from supa_assets.server.connection import connect
+from supa_assets.server.connection import connect, watch_lines
 from supa_assets.server.explain import explain_query_error
 from supa_assets.server.grants import advise_bypass
 from supa_assets.server.identity import identify_server, identify_source
@@ -254,7 +254,11 @@ def _fetch_session(connection: psycopg.Connection[Any]) -> dict[str, Any]:
 
 @contextmanager
 def _connected(address: Address, settings: Settings) -> Iterator[psycopg.Connection[Any]]:
-    connection = connect(address, timeout_s=settings.running.connect_timeout_s)
+    connection = connect(
+        address,
+        timeout_s=settings.running.connect_timeout_s,
+        watch=watch_lines(address, settings.running),
+    )
     try:
         yield connection
     except psycopg.Error as error:

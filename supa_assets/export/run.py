@@ -6,6 +6,7 @@ to do between its beginning and its end, as Dagster's step has.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
@@ -39,6 +40,8 @@ from supa_assets.settings import Settings, build_settings
 from supa_assets.stream.table_stream import TableStream
 
 __all__ = ["ExportRun", "OnProgress", "begin_export", "export_database"]
+
+_log = logging.getLogger("supa_assets")
 
 OnProgress = Callable[[str, int, int], None]
 """Called after each chunk, and for a table without rows, with the asset's name and its rows and bytes so far."""
@@ -93,6 +96,7 @@ def begin_export(
     selected: Collection[str] | None = None,
     run_id: str | None = None,
     stops_at_failure: bool = True,
+    on_silence: Callable[[str], None] = _log.warning,
 ) -> Iterator[ExportRun]:
     """An export of everything, or of the plan's tables that are `selected` (asset names), ready to be written.
 
@@ -105,6 +109,8 @@ def begin_export(
     the context the transaction ends, and what was not published is discarded.
 
     `run_id` is a UUID, as Dagster makes it.
+
+    `on_silence` is told, from whatever thread waits, when the server has not answered for some seconds.
     """
     run_id = run_id or str(uuid.uuid4())
     with ExitStack() as stack:
@@ -118,6 +124,7 @@ def begin_export(
         stack.callback(staging.discard)
         log = stack.enter_context(_open_log(storage, run_id, database.settings))
         stack.enter_context(_logging_failure(log))
+        stack.enter_context(database.telling_of_silence(log.silence, on_silence))
         stack.callback(connected.close)  # its locks are not kept for what is still to be cleared up
         hold, found = _look(database, connected, plan, selected, stack)
         if stops_at_failure:

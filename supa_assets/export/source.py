@@ -18,10 +18,16 @@ from supa_assets.naming import Relation
 from supa_assets.plan.export_plan import ExportPlan, PlannedTable, plan_export
 from supa_assets.server.address import Address, parse_url
 from supa_assets.server.catalog import read_catalog
-from supa_assets.server.connection import SESSION_SETTINGS, connect, pin_session
+from supa_assets.server.connection import (
+    SESSION_SETTINGS,
+    connect,
+    pin_session,
+    watch_lines,
+)
 from supa_assets.server.explain import explain_query_error
 from supa_assets.server.identity import identify_server, identify_source
 from supa_assets.server.queries import fetch_row
+from supa_assets.server.watched import WatchedConnection, naming_work
 from supa_assets.settings import Settings
 from supa_assets.stream.limits import DEFAULT_LIMITS, Limits
 from supa_assets.stream.table_stream import TableStream
@@ -33,7 +39,7 @@ __all__ = ["SnapshotHold", "SourceConnection", "SourceDatabase", "SourceSession"
 class SourceConnection:
     """A connection to the source before its transaction, and which database that is."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: WatchedConnection) -> None:
         self.connection = connection
         self.source = self._identify()
 
@@ -53,7 +59,7 @@ class _InSnapshot:
     """A connection whose transaction is in the snapshot, and what it tells of its server."""
 
     def __init__(
-        self, connection: psycopg.Connection[Any], snapshot: SnapshotEntry, address: Address
+        self, connection: WatchedConnection, snapshot: SnapshotEntry, address: Address
     ) -> None:
         self.connection = connection
         self.snapshot = snapshot
@@ -80,7 +86,7 @@ class SnapshotHold(_InSnapshot):
 
     def __init__(
         self,
-        connection: psycopg.Connection[Any],
+        connection: WatchedConnection,
         snapshot: SnapshotEntry,
         address: Address,
         tables: Sequence[PlannedTable],
@@ -99,7 +105,8 @@ class SnapshotHold(_InSnapshot):
         Without it no other connection can join the snapshot, and a second one would show another instant.
         """
         try:
-            self.connection.execute("SELECT 1")
+            with naming_work(self.connection, "asking whether the run's snapshot is still held"):
+                self.connection.execute("SELECT 1")
         except psycopg.Error as error:
             said = self.address.redact(" ".join(str(error).split()))
             raise SourceUnavailable(
@@ -116,9 +123,9 @@ class SourceSession(_InSnapshot):
 
     def __init__(
         self,
-        connection: psycopg.Connection[Any],
+        connection: WatchedConnection,
         *,
-        open_another: Callable[[], psycopg.Connection[Any] | None],
+        open_another: Callable[[], WatchedConnection | None],
         snapshot: SnapshotEntry,
         address: Address,
         settings: Settings,
@@ -126,7 +133,7 @@ class SourceSession(_InSnapshot):
         """`open_another` gives None where the server takes no further connection."""
         super().__init__(connection, snapshot, address)
         self._open_another = open_another
-        self._others: list[psycopg.Connection[Any]] = []
+        self._others: list[WatchedConnection] = []
         self.settings = settings
 
     def is_usable(self) -> bool:
@@ -153,7 +160,7 @@ class SourceSession(_InSnapshot):
         for connection in (self.connection, *self._others):
             connection.close()
 
-    def _connections(self, count: int) -> list[psycopg.Connection[Any]]:
+    def _connections(self, count: int) -> list[WatchedConnection]:
         """So many, or as many as the server takes: a full pool makes an export slower, it doesn't end it."""
         self._others = [connection for connection in self._others if _is_usable(connection)]
         while len(self._others) < count - 1:
@@ -170,6 +177,7 @@ class SourceDatabase:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._address = parse_url(settings.places.require_database_url())
+        self._watch = watch_lines(self._address, settings.running)
 
     @property
     def settings(self) -> Settings:
@@ -179,6 +187,15 @@ class SourceDatabase:
     def address(self) -> Address:
         """The URL, parsed; which database it leads to, a connection tells."""
         return self._address
+
+    @contextmanager
+    def telling_of_silence(self, *listeners: Callable[[str], None]) -> Iterator[None]:
+        """Let these know when a connection has fallen silent, from whatever thread waits, in place of the logger."""
+        before, self._watch.listeners = self._watch.listeners, list(listeners)
+        try:
+            yield
+        finally:
+            self._watch.listeners = before
 
     def read_plan(self) -> ExportPlan:
         """Read the catalogue and plan the export of what the settings select."""
@@ -251,10 +268,10 @@ class SourceDatabase:
 
     def _open_another(
         self, snapshot: SnapshotEntry, tables: Sequence[PlannedTable]
-    ) -> psycopg.Connection[Any] | None:
+    ) -> WatchedConnection | None:
         """None where the pool is full, or where DDL that waits for a table would make this connection wait."""
         try:
-            connection = connect(self._address, timeout_s=self._settings.running.connect_timeout_s)
+            connection = self._open()
         except SourceError:
             return None  # the first one could be opened, so the address is right
         try:
@@ -273,7 +290,8 @@ class SourceDatabase:
     def _lock(
         self, connection: psycopg.Connection[Any], tables: Sequence[PlannedTable]
     ) -> dict[Relation, psycopg.Error]:
-        return lock_tables(connection, tables, timeout_s=self._settings.running.lock_timeout_s)
+        with naming_work(connection, "locking the tables"):
+            return lock_tables(connection, tables, timeout_s=self._settings.running.lock_timeout_s)
 
     def _pin(self, connection: psycopg.Connection[Any]) -> None:
         pin_session(connection, lock_timeout_s=self._settings.running.lock_timeout_s)
@@ -286,12 +304,16 @@ class SourceDatabase:
             raise explain_query_error(error, self._address) from None
 
     @contextmanager
-    def _connect(self) -> Iterator[psycopg.Connection[Any]]:
-        connection = connect(self._address, timeout_s=self._settings.running.connect_timeout_s)
+    def _connect(self) -> Iterator[WatchedConnection]:
+        connection = self._open()
         try:
             yield connection
         finally:
             connection.close()  # the transaction ends with it; there is nothing to commit
+
+    def _open(self) -> WatchedConnection:
+        timeout_s = self._settings.running.connect_timeout_s
+        return connect(self._address, timeout_s=timeout_s, watch=self._watch)
 
 
 def _is_usable(connection: psycopg.Connection[Any]) -> bool:

@@ -28,7 +28,7 @@ LOG_FILE = "export.log"
 
 EventName = Literal[
     "run_started", "table_started", "progress", "table_written", "table_failed",
-    "published", "run_failed",
+    "silence", "published", "run_failed",
 ]  # fmt: skip
 
 _LONGEST_TEXT = 500
@@ -59,7 +59,7 @@ class LogEvent:
     tables: int | None = None
     """How many, of `run_started` and `published`."""
     message: str | None = None
-    """Of `table_failed` and `run_failed`."""
+    """Of `table_failed`, `run_failed` and `silence`."""
     strategy: str | None = None
     """How the table was cut, of `table_written`."""
 
@@ -123,6 +123,11 @@ class ExportLog:
 
     def table_failed(self, table: str, error: SupaAssetsError) -> None:
         self._write_failure("table_failed", error, table=table)
+
+    def silence(self, message: str) -> None:
+        """A connection on which nothing comes any more; a full disk is no reason to stop waiting for it."""
+        with suppress(OutputError):
+            self._write("silence", message=message[:_LONGEST_TEXT])
 
     def published(self, *, table_count: int, row_count: int, byte_count: int) -> None:
         self._write("published", tables=table_count, rows=row_count, bytes=byte_count)

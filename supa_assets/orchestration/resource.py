@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import logging
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +17,8 @@ from supa_assets.plan.export_plan import ExportPlan
 from supa_assets.settings import load_settings
 
 __all__ = ["SUPABASE_KEY", "SupabaseResource"]
+
+_log = logging.getLogger("supa_assets")
 
 SUPABASE_KEY = "supabase"
 """The resource key that the step requires."""
@@ -50,6 +53,7 @@ class SupabaseResource(dg.ConfigurableResource["SupabaseResource"]):
         selected: Collection[str] | None,
         run_id: str,
         keep_going: bool,
+        on_silence: Callable[[str], None] = _log.warning,
     ) -> Iterator[ExportRun]:
         """An export on one snapshot, and its connections; `ExportRun.open_stream` is the cursor over a table."""
         with begin_export(
@@ -59,5 +63,6 @@ class SupabaseResource(dg.ConfigurableResource["SupabaseResource"]):
             selected=selected,
             run_id=run_id,
             stops_at_failure=not keep_going,
+            on_silence=on_silence,
         ) as run:
             yield run

@@ -139,6 +139,7 @@ class _Step:
             selected=None if is_everything else selected,
             run_id=self._context.run.run_id,
             keep_going=self._keep_going,
+            on_silence=self._context.log.warning,
         ) as run:
             self._on_begin(run)
             self._write(run)

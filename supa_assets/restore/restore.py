@@ -31,6 +31,7 @@ from supa_assets.restore.problems import find_problems, refuse_problems
 from supa_assets.restore.sequences import plan_sequences, set_sequences
 from supa_assets.restore.target import Target, TargetDatabase, read_target
 from supa_assets.server.explain import explain_write_error
+from supa_assets.server.watched import naming_work
 from supa_assets.visible import one_line
 
 __all__ = ["OnProgress", "RestoreResult", "RestoredTable", "restore_export"]
@@ -226,12 +227,13 @@ class _Restore:
         loaded = []
         for entry in self._entries.values():
             started = time.monotonic()
-            row_count = load_table(
-                self._connection, self._database, self._storage, entry, target,
-                late_columns=bypass.second_pass.get(entry.name, ()),
-                batch_byte_count=self._batch_byte_count,
-                on_batch=partial(self._on_progress, entry.name),
-            )  # fmt: skip
+            with naming_work(self._connection, f'writing "{entry.relation}"'):
+                row_count = load_table(
+                    self._connection, self._database, self._storage, entry, target,
+                    late_columns=bypass.second_pass.get(entry.name, ()),
+                    batch_byte_count=self._batch_byte_count,
+                    on_batch=partial(self._on_progress, entry.name),
+                )  # fmt: skip
             if not entry.row_count:
                 self._on_progress(entry.name, 0, entry.byte_count)
             if row_count != entry.row_count:

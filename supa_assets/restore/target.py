@@ -17,14 +17,16 @@ from supa_assets.naming import Relation
 from supa_assets.plan.encoding import without_domain
 from supa_assets.server.address import Address, parse_url
 from supa_assets.server.catalog import Column, Type, read_types
-from supa_assets.server.connection import connect, pin_session
+from supa_assets.server.connection import connect, pin_session, watch_lines
 from supa_assets.server.explain import explain_write_error
 from supa_assets.server.identity import identify_source
 from supa_assets.server.queries import fetch_query
 from supa_assets.server.structure import read_structure
+from supa_assets.server.watched import WatchedConnection
 from supa_assets.settings import (
     DATABASE_URL_VARIABLE,
     TARGET_URL_VARIABLE,
+    Running,
     Settings,
     find_target_url,
 )
@@ -113,25 +115,28 @@ class Target:
 class TargetDatabase:
     """The database that a restore writes to. Making one connects to nothing; raises SettingsError for a bad URL."""
 
-    def __init__(self, url: str, *, connect_timeout_s: int = 10, lock_timeout_s: int = 10) -> None:
+    def __init__(self, url: str, *, running: Running | None = None) -> None:
         try:
             self.address: Address = parse_url(url)
         except SettingsError as error:
             message = error.message.replace(DATABASE_URL_VARIABLE, TARGET_URL_VARIABLE)
             raise SettingsError(message, hint=error.hint) from None
-        self._connect_timeout_s = connect_timeout_s
-        self._lock_timeout_s = lock_timeout_s
+        self._running = running or Running()
+        self._watch = watch_lines(self.address, self._running)
 
     @contextmanager
-    def open(self, *, writes: bool) -> Iterator[psycopg.Connection[Any]]:
+    def open(self, *, writes: bool) -> Iterator[WatchedConnection]:
         """One transaction with the export's own settings; rolled back unless the caller commits."""
-        connection = connect(self.address, timeout_s=self._connect_timeout_s)
+        connection = connect(
+            self.address, timeout_s=self._running.connect_timeout_s, watch=self._watch
+        )
+        connection.doing = "working on the target"
         try:
             if writes:
                 connection.read_only = False
                 connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
             try:
-                pin_session(connection, lock_timeout_s=self._lock_timeout_s)
+                pin_session(connection, lock_timeout_s=self._running.lock_timeout_s)
             except psycopg.Error as error:
                 raise explain_write_error(error, self.address) from None
             yield connection
@@ -154,11 +159,7 @@ def find_target(settings: Settings, url: str | None = None) -> TargetDatabase:
             "there is no target database",
             hint=f"set {TARGET_URL_VARIABLE} to its connection string.",
         )
-    return TargetDatabase(
-        url.strip(),
-        connect_timeout_s=settings.running.connect_timeout_s,
-        lock_timeout_s=settings.running.lock_timeout_s,
-    )
+    return TargetDatabase(url.strip(), running=settings.running)
 
 
 def read_target(connection: psycopg.Connection[Any], entries: Mapping[str, TableEntry]) -> Target:

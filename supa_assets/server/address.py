@@ -1,7 +1,7 @@
 """A connection URL, parsed: what it says of where it leads, and how text is kept free of its password.
 
-A URL that libpq can't parse is never quoted, and text that comes from libpq or the server is searched for the password
-in every form it was given in.
+A URL that libpq can't parse is never quoted. Text that comes from libpq or the server loses what stands where a
+password does, in a URL or a connection string, and the password itself, unless it could be one of the text's own words.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,11 +69,29 @@ class Address:
         return self._used.get("user") or self._get("user")
 
     def redact(self, text: str) -> str:
-        """`text` without the password, whichever of its characters are percent-encoded, and without that of any URL."""
-        passwords = {self._get("password"), self._used.get("password", "")} - {""}
-        for password in sorted(passwords, key=len, reverse=True):
+        """`text` without passwords: that of any URL and connection string in it, and this address's own.
+
+        Neither libpq nor PostgreSQL quotes a password elsewhere. Where the own one might be a word of theirs, such as
+        `postgres`, it isn't looked for: stars in the place of a word tell it to whoever knows the message.
+        """
+        text = _URL_CREDENTIALS.sub(r"\1:***@", text)
+        text = _STRING_CREDENTIALS.sub(r"\1***", text)
+        passwords = {self._get("password"), self._used.get("password", "")}
+        for password in sorted(filter(self._is_unmistakable, passwords), key=len, reverse=True):
             text = re.sub("".join(map(_in_any_form, password)), "***", text)
-        return re.sub(r"(postgres(?:ql)?://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
+        return text
+
+    def _is_unmistakable(self, password: str) -> bool:
+        """Whether no message holds it by chance: a part without spaces mixes letters with digits or rare signs.
+
+        And isn't of what a message may quote: the address, or a protocol's name.
+        """
+        quoted = [self._get("dbname"), self.user()]
+        quoted += [str(part) for host in self.hosts() for part in host]
+        quoted += [value for name, value in self.parameters.items() if name not in _SECRETS]
+        known = [value.lower() for value in quoted if value]
+        tokens = _PROTOCOLS.sub(" ", password.lower()).split()
+        return any(_is_unlike(token, known) for token in tokens)
 
     def _is_by_service(self) -> bool:
         """A service in the environment is among libpq's defaults already."""
@@ -111,6 +129,29 @@ def _read_services(parameters: Mapping[str, str]) -> list[str]:
         with suppress(OSError, RuntimeError):  # no such file, no home folder
             lines += Path(file).expanduser().read_text("utf-8", "replace").splitlines()
     return [line for line in lines if "password" not in line.lower()]
+
+
+_LEAST_LENGTH = 6
+_PUNCTUATION = ".,:;/()'\"*?=-"
+_SECRETS = ("password", "sslpassword")
+_URL_CREDENTIALS = re.compile(r"(postgres(?:ql)?://[^:/@\s]*):[^@\s]*@")
+_STRING_CREDENTIALS = re.compile(r"(\b(?:ssl)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s&']+)")
+_MIXED = re.compile(
+    rf"""(?=.*[^\W\d_])(?=.*[^\w.,:;/()'"*?=-]|.*\d).{{{_LEAST_LENGTH},}}""", re.DOTALL
+)
+_PROTOCOLS = re.compile(
+    r"tls ?v?1\S*|ssl ?v[23]\S*|scram\S*|sha-?\d+\S*|x\.?509|ipv[46]|utf-?8", re.IGNORECASE
+)
+
+
+def _is_unlike(token: str, known: Sequence[str]) -> bool:
+    """Whether a part of a password is neither of what is known nor made of it, and no word."""
+    for value in sorted(known, key=len, reverse=True):
+        if token.strip(_PUNCTUATION) in value:
+            return False
+        if len(value) >= _LEAST_LENGTH:
+            token = token.replace(value, "")
+    return _MIXED.fullmatch(token) is not None
 
 
 def _in_any_form(character: str) -> str:

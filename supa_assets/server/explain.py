@@ -31,6 +31,7 @@ from supa_assets.server.grants import (
     merge_grants,
     name_way_out,
 )
+from supa_assets.server.silence import SilentLineError
 
 __all__ = ["explain_query_error", "explain_write_error"]
 
@@ -150,16 +151,20 @@ def explain_query_error(
     role: str | None = None,
 ) -> SupaAssetsError:
     """Turn what failed at the source while reading into an error that names the relation and the fix."""
-    said = _redacted_message(error, address)
-    if isinstance(error, errors.ProtocolViolation) or _POOLER_REFUSES.match(said):
+    raw = _message(error)
+    if isinstance(error, errors.ProtocolViolation) or _POOLER_REFUSES.match(raw):
         # A pooler's own word, before it has a server for the connection.
         return explain_connection_error(error, address)
+    said = address.redact(raw)
     where = f'"{relation}"' if relation else "the catalogue"
     if isinstance(error, errors.InsufficientPrivilege):
-        return _explain_missing_privilege(said, relation, role or _role_of(address))
-    if _is_lost(error, said):
+        hides_rows = "row-level security" in raw
+        return _explain_missing_privilege(
+            said, relation, role or _role_of(address), hides_rows=hides_rows
+        )
+    if _is_lost(error, raw):
         return _explain_loss(
-            said, relation, f"reading {where}", "nothing of this run was published."
+            error, said, relation, f"reading {where}", "nothing of this run was published."
         )
     return _explain(error, _READING, said, relation, action="reading", where=where)
 
@@ -168,7 +173,8 @@ def explain_write_error(
     error: psycopg.Error, address: Address, *, relation: object = None, action: str = "writing"
 ) -> SupaAssetsError:
     """Turn what failed at the target into an error that names the relation and the fix, and quotes no row."""
-    said = _redacted_message(error, address)
+    raw = _message(error)
+    said = address.redact(raw)
     if isinstance(error, errors.DataError):
         said = re.sub(r': ".*', "", said, flags=re.DOTALL)  # what follows is the value
     where = f'"{relation}"' if relation else "the target"
@@ -178,8 +184,8 @@ def explain_write_error(
             hint="connect as the owner, or grant what is missing; nothing was written.",
             relation=relation,
         )
-    if _is_lost(error, said):
-        return _explain_loss(said, relation, f"{action} {where}", "nothing was written.")
+    if _is_lost(error, raw):
+        return _explain_loss(error, said, relation, f"{action} {where}", "nothing was written.")
     return _explain(error, _WRITING, said, relation, action=action, where=where)
 
 
@@ -197,24 +203,33 @@ def _explain(
     return cause.kind(message, hint=cause.hint, relation=relation)
 
 
-def _redacted_message(error: psycopg.Error, address: Address) -> str:
-    return address.redact(error.diag.message_primary or " ".join(str(error).split()))
+def _message(error: psycopg.Error) -> str:
+    """As it was said: what it means is read from this, and only what is shown is redacted."""
+    return error.diag.message_primary or " ".join(str(error).split())
 
 
-def _is_lost(error: psycopg.Error, said: str) -> bool:
+def _is_lost(error: psycopg.Error, raw: str) -> bool:
     """An error without SQLSTATE is libpq's own; psycopg has no class for all of 08, connection exceptions."""
     return (
         not error.sqlstate
         or error.sqlstate.startswith("08")
         or isinstance(error, (errors.AdminShutdown, errors.CrashShutdown))
-        or _POOLER_LOST_SERVER.match(said) is not None
+        or _POOLER_LOST_SERVER.match(raw) is not None
     )
 
 
-def _explain_loss(said: str, relation: object, doing: str, outcome: str) -> SourceUnavailable:
+def _explain_loss(
+    error: psycopg.Error, said: str, relation: object, doing: str, outcome: str
+) -> SourceUnavailable:
+    advice = "check the server and the network, then run again"
+    if isinstance(error, SilentLineError):
+        advice = (
+            "something on the way (a proxy, a firewall, NAT) keeps the connection and delivers nothing: run again; the"
+            " setting silence_limit_s says when a silent line is asked about"
+        )
     return SourceUnavailable(
         f"the connection was lost while {doing}: {said}",
-        hint=f"check the server and the network, then run again; {outcome}",
+        hint=f"{advice}; {outcome}",
         relation=relation,
     )
 
@@ -223,9 +238,11 @@ def _role_of(address: Address) -> str:
     return address.user() or "postgres"
 
 
-def _explain_missing_privilege(said: str, relation: Relation | None, role: str) -> PermissionDenied:
+def _explain_missing_privilege(
+    said: str, relation: Relation | None, role: str, *, hides_rows: bool
+) -> PermissionDenied:
     where = f'"{relation}"' if relation else "the catalogue"
-    if "row-level security" in said:
+    if hides_rows:
         return PermissionDenied(
             f'{where} has row-level security that would hide rows from role "{role}"',
             hint=advise_bypass(role),

@@ -132,9 +132,9 @@ def explain_connection_error(error: Exception, address: Address) -> SourceError:
     tried = error.pgconn if isinstance(error, psycopg.Error) else None
     if tried is not None:
         address.remember(tried)
-    said = " ".join(address.redact(str(error)).split())
-    said = re.sub(r"^connection (?:failed|is bad): ", "", said)
-    symptom = next((s for s in _SYMPTOMS if re.search(s.pattern, said, re.IGNORECASE)), None)
+    raw = re.sub(r"^connection (?:failed|is bad): ", "", " ".join(str(error).split()))
+    symptom = next((s for s in _SYMPTOMS if re.search(s.pattern, raw, re.IGNORECASE)), None)
+    said = address.redact(raw)  # only what is shown; what it means is read from the whole
     hint = "see the message; `psql` with the same URL should fail alike."
     if symptom:
         hint = symptom.other_hint if symptom.is_done(address, tried) else symptom.hint

@@ -11,8 +11,6 @@ added, in `wire.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from typing import Any
 
 import psycopg
 
@@ -20,6 +18,7 @@ from supa_assets.files.metadata import ColumnEntry, SnapshotEntry
 from supa_assets.plan.export_plan import PlannedTable
 from supa_assets.server.address import Address
 from supa_assets.server.explain import explain_query_error
+from supa_assets.server.watched import WatchedConnection, give_up
 from supa_assets.settings import Running
 from supa_assets.stream.chunk import Chunk
 from supa_assets.stream.context import TableContext
@@ -34,7 +33,6 @@ from supa_assets.stream.wire import JsonWire, MakeWire
 
 __all__ = ["Chunk", "TableStream"]
 
-_CANCEL_TIMEOUT_S = 5.0
 _NOTEWORTHY_BYTES = 1024 * 1024
 """From here on a small table may hold a value that the server can't write; the savepoint costs two round trips."""
 
@@ -50,7 +48,7 @@ class TableStream:
         self,
         table: PlannedTable,
         *,
-        connect: Callable[[int], Sequence[psycopg.Connection[Any]]],
+        connect: Callable[[int], Sequence[WatchedConnection]],
         close: Callable[[], None],
         snapshot: SnapshotEntry,
         address: Address,
@@ -102,7 +100,7 @@ class TableStream:
                 self._close()
 
     def _choose_strategy(self, row_count: int) -> Strategy:
-        reader = TableReader(self._connect(1)[0])
+        reader = TableReader(self._connections(1)[0])
         context = TableContext(
             table=self.table,
             key=read_key(reader, self.table),
@@ -116,19 +114,25 @@ class TableStream:
         return strategy
 
     def _read(self, strategy: Strategy) -> Iterator[Chunk]:
-        connections = self._connect(min(self._running.streams, strategy.expected_chunks))
+        connections = self._connections(min(self._running.streams, strategy.expected_chunks))
         readers = [TableReader(connection) for connection in connections]
         if strategy.name == "one piece" and self.table.statistics.byte_count < _NOTEWORTHY_BYTES:
             for _, chunks in strategy.pieces(readers[0], 0, 1):
                 yield from chunks
             return
         lanes = [_lane(strategy, reader, n, len(readers)) for n, reader in enumerate(readers)]
-        yield from run_lanes(lanes, interrupt=lambda: _cancel(connections))
+        yield from run_lanes(lanes, interrupt=lambda: give_up(connections))
+
+    def _connections(self, count: int) -> Sequence[WatchedConnection]:
+        connections = self._connect(count)
+        for connection in connections:
+            connection.doing = f'reading "{self.table.relation}"'
+        return connections
 
     def _counted(self) -> TableCount:
         if self._count is None:
             try:
-                self._count = read_count(self._connect(1)[0], self.table.rows)
+                self._count = read_count(self._connections(1)[0], self.table.rows)
             except psycopg.Error as error:
                 raise self._explained(error) from None
         return self._count
@@ -143,10 +147,3 @@ def _lane(strategy: Strategy, reader: TableReader, lane: int, lane_count: int) -
             yield from strategy.pieces(reader, lane, lane_count)
 
     return make
-
-
-def _cancel(connections: Sequence[psycopg.Connection[Any]]) -> None:
-    """Let the server end what it does; a connection that can't be cancelled is closed by whoever called."""
-    for connection in connections:
-        with suppress(psycopg.Error):
-            connection.cancel_safe(timeout=_CANCEL_TIMEOUT_S)

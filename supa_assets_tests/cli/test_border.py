@@ -112,4 +112,5 @@ def test_nothing_of_the_command_line_goes_past_the_border() -> None:
                 is_past = True
             if is_past:
                 wrong.append((file.name, name or ast.unparse(node)))
-    assert wrong == [("report.py", "BorderConsole")]
+    constant = ("interruption.py", "os.write")  # a line of its own words, in a signal handler
+    assert sorted(wrong) == [constant, ("report.py", "BorderConsole")]

@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from supa_assets.cli.main import commands
+from supa_assets.cli.commands import commands
 from supa_assets.cli.options import output_dir_option
 from supa_assets.cli.restore import folder_argument
 from supa_assets.errors import SettingsError

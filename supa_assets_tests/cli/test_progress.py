@@ -24,12 +24,14 @@ def test_a_pipe_gets_a_line_for_each_table_of_the_run_and_of_no_other(
         ExportLog(path, "another") as other,
     ):
         log.table_started("orders", estimated_rows=None)
+        log.silence("no answer for 10 s")
         log.table_written("orders", 15_000, 2_000_000)
         other.table_started("foreign", estimated_rows=None)
         other.table_written("foreign", 1, 10)
         log.table_failed("items", SourceError("gone"))
 
     assert capfd.readouterr().err.splitlines() == [
+        "warning: no answer for 10 s",
         "[1/2] orders: 15,000 rows, 2.0 MB",
         "[2/2] items: failed",
     ]

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
-import psycopg
 import pytest
 
 from supa_assets.demo.server import EmbeddedServer
@@ -30,10 +29,7 @@ _BEFORE_THE_LAST_TABLE = 150_000
 
 
 def through(project: Project, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Project:
-    url = psycopg.conninfo.conninfo_to_dict(project.url)
-    address = (
-        f"postgresql://{url['user']}:{project.password}@127.0.0.1:{proxy.port}/{url['dbname']}"
-    )
+    address = proxy.lead(project.url)
     monkeypatch.setenv("SUPABASE_DB_URL", address)
     return replace(project, url=address)
 
@@ -46,19 +42,24 @@ def test_a_connection_that_ends_in_the_middle_fails_the_run_and_the_earlier_expo
     monkeypatch: pytest.MonkeyPatch,
     make_fault: Callable[[int], Fault],
 ) -> None:
-    project.run(instance)
-    before = project.files()
-    with Proxy(server.port, make_fault(_BEFORE_THE_LAST_TABLE)) as proxy:
-        result = through(project, proxy, monkeypatch).run(instance)
+    fault = make_fault(_BEFORE_THE_LAST_TABLE)
+    is_faulty = False
+    with Proxy(server.port, lambda line, sent: not is_faulty or fault(line, sent)) as proxy:
+        proxied = through(project, proxy, monkeypatch)
+        assert proxied.run(instance).is_success
+        before = project.files()
+        is_faulty = True
+        result = proxied.run(instance)
+        staged, after = project.staged(), project.files()
+        is_faulty = False
+        assert proxied.run(instance).is_success
 
     assert not result.is_success
     error = str(result.tables["event_logs"].error)
     assert 'the connection was lost while reading "public.event_logs"' in error
     assert "\nHINT: " in error
-    assert project.files() == before
-    assert project.staged() == []
-    monkeypatch.setenv("SUPABASE_DB_URL", project.url)
-    assert project.run(instance).is_success
+    assert after == before
+    assert staged == []
 
 
 def test_a_connection_that_stops_for_a_while_is_waited_for(

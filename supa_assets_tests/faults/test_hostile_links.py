@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from supa_assets import export_database
-from supa_assets.cli.main import commands
+from supa_assets.cli.commands import commands
 from supa_assets.errors import SupaAssetsError
 from supa_assets.export.run import begin_export
 from supa_assets.export.source import SourceDatabase

@@ -23,6 +23,7 @@ def test_a_run_is_told_line_by_line(path: Path) -> None:
         log.table_started("orders", estimated_rows=2_000)
         log.progress("orders", 1_500, 90_000)
         log.table_written("orders", 2_000, 120_000)
+        log.silence("no answer for 10 s")
         log.table_started("users", estimated_rows=None)
         log.table_failed("users", SourceError("the server went away", hint="try again"))
         log.published(table_count=1, row_count=2_000, byte_count=120_000)
@@ -36,6 +37,7 @@ def test_a_run_is_told_line_by_line(path: Path) -> None:
         ("table_started", "orders", None, None, 2_000, None, None),
         ("progress", "orders", 1_500, 90_000, 2_000, None, None),
         ("table_written", "orders", 2_000, 120_000, 2_000, None, None),
+        ("silence", None, None, None, None, None, "no answer for 10 s"),
         ("table_started", "users", None, None, None, None, None),
         ("table_failed", "users", None, None, None, None, "the server went away"),
         ("published", None, 2_000, 120_000, None, 1, None),

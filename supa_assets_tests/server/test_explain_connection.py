@@ -65,12 +65,12 @@ def test_a_database_that_is_not_there(any_server: Server) -> None:
 def test_a_service_is_told_by_the_host_that_was_tried_and_its_password_by_nobody(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "services").write_text(service_file(database, user="zz qq", password="zz qq"))
+    (tmp_path / "services").write_text(service_file(database, user="keeper", password="K7q!x9z"))
     monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
     error = failure("postgresql:///?service=mine")
     where = f"127.0.0.1:{database.server.port}/{database.name}"
     assert error.message.startswith(f'cannot connect to "{where}"')
-    assert "zz" not in error.message
+    assert "K7q" not in str(error)
     (tmp_path / "services").write_text("")
     error = failure("postgresql:///?service=mine")
     assert error.message.startswith('cannot connect to "service mine"')
@@ -79,6 +79,26 @@ def test_a_service_is_told_by_the_host_that_was_tried_and_its_password_by_nobody
 def test_of_several_hosts_all_are_told() -> None:
     error = failure("postgresql://u:hunter2@127.0.0.1:1,127.0.0.1:2/d")
     assert error.message.startswith('cannot connect to "127.0.0.1:1,127.0.0.1:2/d"')
+
+
+@pytest.mark.parametrize(
+    "place", ["postgres", "nobody_here", "not_there", "127.0.0.1:1", "nowhere.invalid"]
+)
+def test_a_failed_connection_is_told_alike_whatever_its_password_is(
+    server: EmbeddedServer, place: str
+) -> None:
+    """Hints, too: none is lost because its words were the password."""
+    where = f"127.0.0.1:{server.port}"
+    url = {
+        "postgres": f"postgresql://postgres:{{}}@{where}/postgres",
+        "nobody_here": f"postgresql://nobody_here:{{}}@{where}/postgres",
+        "not_there": f"postgresql://postgres:{{}}@{where}/not_there",
+    }.get(place, f"postgresql://u:{{}}@{place}/d")
+    told = {
+        str(failure(url.format(p)))
+        for p in ("a", "password", "1", "Connection", "failed", "K7q!x9z")
+    }
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", "x" * 70 + ".com"])

@@ -152,7 +152,7 @@ def test_a_full_pool_makes_it_slower_and_nothing_else(
     table = filled.table()
     with filled.session(**SMALL_CHUNKS, streams=3) as session:
 
-        def refuse(_address: Address, *, timeout_s: int) -> psycopg.Connection[object]:
+        def refuse(_: Address, *, timeout_s: int, **__: object) -> psycopg.Connection[object]:
             raise SourceError(f"max clients reached after {timeout_s} s")
 
         monkeypatch.setattr(source, "connect", refuse)

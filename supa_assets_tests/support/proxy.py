@@ -1,4 +1,4 @@
-"""A TCP proxy before the server, whose connections a test can cut, cut short, or stop for a while."""
+"""A TCP proxy before the server, whose connections a test can cut, cut short, stop for a while, or let fall silent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from types import TracebackType
 
@@ -23,6 +23,8 @@ class Line:
         self.number = number
         self.client = client
         self.server = server
+        self.is_silent = False
+        """Nothing gets through any more, in either direction; both ends stay open until one closes."""
 
     def cut(self) -> None:
         """As a crashed router would: a reset, nothing more."""
@@ -44,6 +46,10 @@ class Proxy:
         self._listener = socket.create_server((host, 0))
         self.port = int(self._listener.getsockname()[1])
         self.lines: list[Line] = []
+        self.is_deaf = False
+        """Whether connections are taken and never served."""
+        self.hushing: bytes | None = None
+        """A connection falls silent before a request that holds this."""
 
     def __enter__(self) -> Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -59,6 +65,13 @@ class Proxy:
         for line in self.lines:
             line.end()
 
+    def lead(self, url: str) -> str:
+        """The server's URL, through this proxy."""
+        return url.replace(f":{self._port}/", f":{self.port}/")
+
+    def has_silent_line(self) -> bool:
+        return any(line.is_silent for line in self.lines)
+
     def _accept(self) -> None:
         while True:
             try:
@@ -67,6 +80,7 @@ class Proxy:
                 return
             server = socket.create_connection(("127.0.0.1", self._port))
             line = Line(len(self.lines), client, server)
+            line.is_silent = self.is_deaf
             self.lines.append(line)
             for source, target, is_answer in ((client, server, False), (server, client, True)):
                 threading.Thread(
@@ -80,12 +94,19 @@ class Proxy:
         try:
             while data := source.recv(16_384):
                 byte_count += len(data)
+                if not is_answer and self.hushing and self.hushing in data:
+                    line.is_silent = True
+                if line.is_silent:
+                    continue
                 if is_answer and not self._fault(line, byte_count):
                     target.sendall(data[: len(data) // 2])
                     return
-                target.sendall(data)
+                if not line.is_silent:
+                    target.sendall(data)
         except OSError:
             pass  # a reset of one side ends the other, too
+        if line.is_silent and is_answer:
+            return
         with suppress(OSError):
             target.shutdown(socket.SHUT_WR)
 
@@ -126,6 +147,17 @@ def stall_once_after(byte_count: int, *, seconds: float) -> Fault:
         if sent >= byte_count and line.number not in stalled:
             stalled.add(line.number)
             time.sleep(seconds)
+        return True
+
+    return fault
+
+
+def silence_after(byte_count: int, *, lines: Collection[int] = ()) -> Fault:
+    """Let connections fall silent once they have had so many bytes: all of them, or those with these numbers."""
+
+    def fault(line: Line, sent: int) -> bool:
+        if sent >= byte_count and (not lines or line.number in lines):
+            line.is_silent = True
         return True
 
     return fault

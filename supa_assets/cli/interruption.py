@@ -1,0 +1,72 @@
+"""What SIGINT and SIGTERM do: while the program gets ready they end it at once, and afterwards they interrupt it.
+
+While modules are imported, a KeyboardInterrupt comes up anywhere: some swallow it, some print it, some make another
+error of it. Nothing is begun by then, so that nothing is lost by an end without ceremony.
+
+Little is imported here, since that is the time in which nothing is caught yet.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+__all__ = ["EXIT_INTERRUPTED", "end_at_once", "ending_at_once", "interrupt", "keep_exit_code"]
+
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells count it."""
+
+_Handler = Callable[[int, "FrameType | None"], object]
+
+
+def end_at_once() -> None:
+    """From now on, a signal ends the process with a line and no more."""
+    _handle(_end, _end)
+
+
+def interrupt() -> None:
+    """From now on, a signal raises KeyboardInterrupt, which leaves every context in good order."""
+    _handle(signal.default_int_handler, _raise)
+
+
+def keep_exit_code(code: int) -> None:
+    """From now on, a signal ends the process as it is about to end anyhow: all is done, and told."""
+
+    def end(signal_number: int, frame: FrameType | None) -> None:
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)
+
+    _handle(end, end)
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """While something is imported; not to be used where anything is begun."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    end_at_once()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _handle(sigint: _Handler, sigterm: _Handler) -> None:
+    """A shell's background job ignores SIGINT, and goes on doing so."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, sigint)
+    signal.signal(signal.SIGTERM, sigterm)
+
+
+def _end(signal_number: int, frame: FrameType | None) -> None:
+    os.write(2, b"interrupted\n")
+    os._exit(EXIT_INTERRUPTED)
+
+
+def _raise(signal_number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
