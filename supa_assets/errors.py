@@ -7,9 +7,10 @@ what comes from libpq passes through `supa_assets.server.address` first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from supa_assets.causes import Cause, group_by_cause
 from supa_assets.visible import keep_own_lines
 
 __all__ = [
@@ -33,7 +34,8 @@ class SupaAssetsError(Exception):
     `str()` gives the message and, on a line of its own, `HINT:` and the hint. The fields repeat what the message names,
     for programs: `relation` is `"schema.table"` without quotes, `path` a file or folder, `expected` and `found` any
     value. Lines of a message after its first are indented: a line break that came with a name or the server's words is
-    shown as `\n`, so that it can't begin a line, or a hint, of its own.
+    shown as `\n`, so that it can't begin a line, or a hint, of its own. `cause` is what other
+    tables may have failed by as well.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class SupaAssetsError(Exception):
         path: str | None = None,
         expected: object = None,
         found: object = None,
+        cause: Cause | None = None,
     ) -> None:
         self.message = keep_own_lines(message)
         super().__init__(self.message)
@@ -53,6 +56,7 @@ class SupaAssetsError(Exception):
         self.path = path
         self.expected = expected
         self.found = found
+        self.cause = cause
 
     def __str__(self) -> str:
         return f"{self.message}\nHINT: {self.hint}" if self.hint else self.message
@@ -71,7 +75,14 @@ class SourceUnavailable(SourceError):
 
 
 class PermissionDenied(SupaAssetsError):
-    """Grant the role what the hint names, or export without the relation."""
+    """Grant the role what the hint names, or export without the relation.
+
+    `grants` are the privileges that it lacks, as `supa_assets.server.grants` has them.
+    """
+
+    def __init__(self, message: str, *, grants: Sequence[object] = (), **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.grants = tuple(grants)
 
 
 class SchemaChanged(SupaAssetsError):
@@ -89,17 +100,23 @@ class OutputError(SupaAssetsError):
 class TablesFailed(SupaAssetsError):
     """Mend what each of `failures` names, then run again; the other tables were exported.
 
-    `failures` are by asset name; `metadata` is what was published, None where no table was whole.
+    The message tells each cause once, with a few of its tables. `failures` has them all, by asset name; `metadata` is
+    what was published, None where no table was whole.
     """
 
     def __init__(
-        self, failures: Mapping[str, SupaAssetsError], *, metadata: Any, table_count: int
+        self,
+        failures: Mapping[str, SupaAssetsError],
+        *,
+        metadata: Any,
+        table_count: int,
+        hint: str | None = None,
     ) -> None:
-        said = "".join(f"\n  {name}: {error.message}" for name, error in failures.items())
+        said = "".join(f"\n  {group.describe()}" for group in group_by_cause(failures.items()))
         hints = {error.hint: None for error in failures.values() if error.hint}
         super().__init__(
             f"{len(failures)} of {table_count} tables were not exported:{said}",
-            hint=" ".join(hints) or None,
+            hint=hint or " ".join(hints) or None,
         )
         self.failures = dict(failures)
         self.metadata = metadata

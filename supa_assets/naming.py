@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import keyword
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import NamedTuple
@@ -26,6 +26,7 @@ __all__ = [
     "assign_asset_names",
     "find_by_name",
     "find_close_names",
+    "list_names",
 ]
 
 
@@ -159,3 +160,12 @@ def _escaped_names(relation: Relation) -> Iterator[str]:
     readable = _UNFIT_CHARACTER.sub("_", _plain_name(relation)).strip("_")[:_LONGEST_NAME]
     for digits in range(8, len(digest) + 1):
         yield f"{readable or 'table'}__{digest[:digits]}"
+
+
+_MOST_NAMED = 8
+
+
+def list_names(names: Sequence[str]) -> str:
+    """The first names, and how many more there are: a line for people has room for some of them."""
+    rest = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from supa_assets.causes import Cause
 from supa_assets.errors import SupaAssetsError
 from supa_assets.naming import Relation
 from supa_assets.visible import keep_own_lines
@@ -18,6 +19,8 @@ class Notice:
     text: str
     relation: Relation | None = None
     hint: str | None = None
+    cause: Cause | None = None
+    """What other relations may have, too."""
 
     def __str__(self) -> str:
         text = keep_own_lines(self.text)
@@ -25,4 +28,4 @@ class Notice:
 
     def as_error(self, kind: type[SupaAssetsError]) -> SupaAssetsError:
         """The same, to be raised after all."""
-        return kind(self.text, hint=self.hint, relation=self.relation)
+        return kind(self.text, hint=self.hint, relation=self.relation, cause=self.cause)

@@ -6,8 +6,10 @@ default. docs/CONFIGURATION.md has a line for each.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -53,6 +55,7 @@ __all__ = [
     "TableForms",
     "ValueForms",
     "build_settings",
+    "describe_setting",
     "find_target_url",
     "load_settings",
 ]
@@ -362,6 +365,13 @@ def _warn_of_retired(name: str) -> None:
         'setting "%s" is ignored: %s; remove it where it is set (%s%s or %s)',
         name, _RETIRED[name], _PREFIX, name.upper(), SETTINGS_FILE,
     )  # fmt: skip
+
+
+def describe_setting(name: str, values: Sequence[str]) -> str:
+    """A setting that takes a list, as it is written on a command line; as in the file, where that can't say it."""
+    if any("," in value or value != value.strip() for value in values):
+        return f"{name} = {json.dumps(list(values), ensure_ascii=False)} in {SETTINGS_FILE}"
+    return f"{_PREFIX}{name.upper()}={shlex.quote(','.join(values))}"
 
 
 def find_target_url() -> str | None:

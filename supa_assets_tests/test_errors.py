@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from supa_assets import errors
+from supa_assets.causes import Cause
 from supa_assets.errors import (
     PermissionDenied,
     SchemaChanged,
@@ -37,6 +38,21 @@ def test_the_fields_of_an_error_repeat_what_the_message_names() -> None:
 def test_who_catches_errors_of_the_source_catches_those_that_may_pass() -> None:
     assert issubclass(SourceUnavailable, SourceError)
     assert not issubclass(SettingsError, SourceError)
+
+
+def test_tables_that_failed_by_one_cause_are_one_message_with_the_first_of_their_names() -> None:
+    cause = Cause('role "reader" may not read the table')
+    failures: dict[str, SupaAssetsError] = {
+        f"t{n}": PermissionDenied(f't{n} is hidden from "reader"', cause=cause) for n in range(26)
+    }
+    failures["broken"] = SourceError("broken failed")
+    error = TablesFailed(failures, metadata=None, table_count=29, hint="GRANT all of it")
+    assert error.message == (
+        '27 of 29 tables were not exported:\n  26 tables: role "reader" may not read the table:'
+        " t0, t1, t2, t3, t4, t5, t6, t7 and 18 more\n  broken: broken failed"
+    )
+    assert error.hint == "GRANT all of it"
+    assert len(error.failures) == 27
 
 
 def test_tables_that_failed_are_one_error_with_each_message_and_each_hint_once() -> None:

@@ -21,7 +21,7 @@ from supa_assets_tests.support.code import (
     used_names,
 )
 
-TOP = {"errors", "naming", "notice", "schema_classes", "settings", "visible"}
+TOP = {"causes", "errors", "naming", "notice", "schema_classes", "settings", "visible"}
 """Modules that every room may import."""
 BEFORE = {
     "files": set(),

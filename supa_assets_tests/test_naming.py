@@ -19,6 +19,7 @@ from supa_assets.naming import (
     assign_asset_names,
     find_by_name,
     find_close_names,
+    list_names,
 )
 
 identifiers = st.text(
@@ -230,3 +231,9 @@ def test_a_relation_in_a_message_is_one_line_and_for_programs_what_it_is() -> No
     relation = Relation("a\x1b", "b\n0 faults")
     assert f"{relation}" == r"a\x1b.b\n0 faults"
     assert str(relation) == "a\x1b.b\n0 faults"
+
+
+def test_a_line_names_the_first_of_many() -> None:
+    assert list_names([]) == ""
+    assert list_names(["a", "b"]) == "a, b"
+    assert list_names([f"t{n}" for n in range(10)]) == "t0, t1, t2, t3, t4, t5, t6, t7 and 2 more"

@@ -21,6 +21,7 @@ from supa_assets.settings import (
     TableForms,
     ValueForms,
     build_settings,
+    describe_setting,
     find_target_url,
     load_settings,
 )
@@ -317,3 +318,16 @@ def test_of_values_that_are_not_valid_the_place_is_named(
         build_settings(given)
     assert raised.value.message.startswith(named)
     assert raised.value.hint
+
+
+def test_a_setting_that_takes_a_list_is_written_as_a_command_line_or_the_file_takes_it(
+    tmp_path: Path,
+) -> None:
+    assert (
+        describe_setting("schemas", ["public", "billing"]) == "SUPA_ASSETS_SCHEMAS=public,billing"
+    )
+    assert describe_setting("auth_users_columns", ["*"]) == "SUPA_ASSETS_AUTH_USERS_COLUMNS='*'"
+    odd = ["public", 'my, "own"']
+    line, _, where = describe_setting("schemas", odd).partition(" in ")
+    (tmp_path / where).write_text(line)
+    assert load_settings({}, folder=tmp_path).choice.schemas == tuple(odd)

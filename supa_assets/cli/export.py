@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from supa_assets.cli.findings import print_holes, print_not_exported
+from supa_assets.cli.failures import print_failures
+from supa_assets.cli.findings import print_holes, print_not_exported, print_warning
 from supa_assets.cli.interruption import EXIT_INTERRUPTED, ending_at_once
 from supa_assets.cli.options import output_dir_option
 from supa_assets.cli.preflight import print_preflight
@@ -25,6 +26,7 @@ from supa_assets.cli.report import (
 from supa_assets.cli.tables import print_plan, tell_if_recalled
 from supa_assets.export.known_plan import read_or_recall_plan
 from supa_assets.export.unselected import explain_unselected
+from supa_assets.files.logins import USERS, explain_logins_of
 from supa_assets.files.open import open_storage
 from supa_assets.files.publish import read_metadata
 from supa_assets.plan.export_plan import ExportPlan
@@ -106,7 +108,9 @@ def export(
         if not known.error and not print_preflight(settings, known.plan, selection.tables):
             sys.exit(EXIT_FAILED)
         return
-    result = export_selection(settings, known.plan, selection, keep_going=keep_going)
+    result = export_selection(
+        settings, known.plan, selection, takes_new=not named, keep_going=keep_going
+    )
     if result.is_interrupted:
         sys.exit(EXIT_INTERRUPTED)
     if not result.is_success:
@@ -114,9 +118,17 @@ def export(
 
 
 def export_selection(
-    settings: Settings, plan: ExportPlan, selection: Selection, *, keep_going: bool = False
+    settings: Settings,
+    plan: ExportPlan,
+    selection: Selection,
+    *,
+    takes_new: bool = False,
+    keep_going: bool = False,
 ) -> RunResult:
-    """Run the export with live progress, and print what became of it."""
+    """Run the export with live progress, and print what became of it.
+
+    With `takes_new` a table that was made since the plan was read is meant, too, though the selection leaves some out.
+    """
     with ending_at_once():
         from supa_assets.orchestration.instance import (  # noqa: PLC0415 - importing Dagster takes two seconds
             open_instance,
@@ -133,13 +145,13 @@ def export_selection(
             plan,
             instance=instance,
             select=[table.name for table in selection.tables],
+            takes_new=takes_new,
             keep_going=keep_going,
             run_id=run_id,
         )
     _print_result(result, settings, time.monotonic() - started, keep_going=keep_going)
     _print_skipped(selection)
-    if result.is_success:
-        _print_left_out(settings)
+    _print_left_out(result, settings)
     return result
 
 
@@ -184,9 +196,10 @@ def _print_tables(result: RunResult) -> None:
 
 def _print_faults(result: RunResult, *, has_published: bool, keep_going: bool) -> None:
     err = build_console(to_stderr=True)
-    for table in result.tables.values():
-        if table.error:
-            err.print(f'\nerror: table "{table.name}": {table.error}', soft_wrap=True)
+    failures = [(table.name, table.error) for table in result.tables.values() if table.error]
+    if failures:
+        err.print()
+    print_failures(failures, what="table")
     if result.error:
         err.print(f"\nerror: {result.error}", soft_wrap=True)
     if result.is_interrupted:
@@ -197,7 +210,9 @@ def _print_faults(result: RunResult, *, has_published: bool, keep_going: bool) -
     skipped = [table for table in result.tables.values() if table.status == "skipped"]
     said = [f"{format_number_of(len(failed), 'table')} failed"] if failed else []
     said += [f"{format_number_of(len(skipped), 'table')} not begun"] if skipped else []
-    if not has_published:
+    if result.unreadable:
+        said.append(f"whether anything was published can't be read: {result.unreadable}")
+    elif not has_published:
         said.append("nothing was published: an earlier export is as it was")
     err.print("; ".join(said), soft_wrap=True)
     may_read_others = len(failed) < len(result.tables) and not keep_going
@@ -205,11 +220,20 @@ def _print_faults(result: RunResult, *, has_published: bool, keep_going: bool) -
         err.print("HINT: --keep-going exports every table that can be read.", soft_wrap=True)
 
 
-def _print_left_out(settings: Settings) -> None:
+def _print_left_out(result: RunResult, settings: Settings) -> None:
+    """What isn't exported, however the run ended: as the folder says, else as the run saw it."""
+    schemas = settings.choice.schemas
+    if not (result.published or result.is_success):
+        if result.found:
+            print_not_exported(result.found.relations, result.found.not_included, schemas=schemas)
+        return
     metadata = read_metadata(open_storage(settings.places.output))
-    if metadata is not None:
-        print_not_exported(metadata.not_exported, metadata.not_included)
-        print_holes(metadata.tables)
+    if metadata is None:
+        return
+    print_not_exported(metadata.not_exported, metadata.not_included, schemas=schemas)
+    if USERS in {entry.relation for entry in result.published.values()}:
+        print_warning(explain_logins_of(metadata))
+    print_holes(metadata.tables)
 
 
 def _print_skipped(selection: Selection) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -20,6 +21,7 @@ __all__ = ["EXIT_INTERRUPTED", "end_at_once", "ending_at_once", "interrupt", "ke
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells count it."""
 
+_PAUSE_S = 0.05
 _Handler = Callable[[int, "FrameType | None"], object]
 
 
@@ -29,8 +31,12 @@ def end_at_once() -> None:
 
 
 def interrupt() -> None:
-    """From now on, a signal raises KeyboardInterrupt, which leaves every context in good order."""
+    """From now on, a signal raises KeyboardInterrupt, which leaves every context in good order.
+
+    One that is raised where nothing can leave, in a finalizer or a weak reference's callback, comes again.
+    """
     _handle(signal.default_int_handler, _raise)
+    sys.unraisablehook = _interrupt_again
 
 
 def keep_exit_code(code: int) -> None:
@@ -66,6 +72,17 @@ def _handle(sigint: _Handler, sigterm: _Handler) -> None:
 def _end(signal_number: int, frame: FrameType | None) -> None:
     os.write(2, b"interrupted\n")
     os._exit(EXIT_INTERRUPTED)
+
+
+def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """Python would print a traceback and go on as if nobody had asked it to end. Dagster's interruptions count, too."""
+    if issubclass(unraisable.exc_type, Exception):
+        sys.__unraisablehook__(unraisable)
+        return
+    # From another thread, since here the handler's exception would be lost again.
+    again = threading.Timer(_PAUSE_S, os.kill, (os.getpid(), signal.SIGTERM))
+    again.daemon = True
+    again.start()
 
 
 def _raise(signal_number: int, frame: FrameType | None) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from supa_assets.cli.findings import print_not_exported
-from supa_assets.cli.report import build_console
+from supa_assets.cli.failures import print_failures
+from supa_assets.cli.findings import print_not_exported, print_warning
 from supa_assets.export.preflight import explain_plain_text, preflight
 from supa_assets.export.source import SourceDatabase
 from supa_assets.plan.export_plan import ExportPlan, PlannedTable
@@ -19,10 +19,8 @@ def print_preflight(settings: Settings, plan: ExportPlan, selected: Sequence[Pla
     with SourceDatabase(settings).hold_snapshot() as hold:
         found = preflight(hold, plan, settings, selected={table.name for table in selected})
         warning = explain_plain_text(hold.connection)
-    print_not_exported(found.relations, found.not_included)
-    err = build_console(to_stderr=True)
-    if warning:
-        err.print(f"warning: {warning}", soft_wrap=True)
-    for refusal in found.refusals.values():
-        err.print(f"error: {refusal}", soft_wrap=True)
+    print_not_exported(found.relations, found.not_included, schemas=settings.choice.schemas)
+    print_warning(found.explain_logins())
+    print_warning(warning)
+    print_failures((f"{r.relation}", r.error()) for r in found.refusals.values())
     return not found.refusals

@@ -39,12 +39,24 @@ def explain_absence(found: SurveyedRelation, choice: Choice) -> NotExportedEntry
     schema_class = classify_schema(schema)
     if schema_class == "internal":
         return describe_absence(found, "internal schema")
-    if found.extension and schema not in choice.platform_schemas:
-        return describe_absence(found, "extension", found.extension)
+    if extension := _find_extension(found, choice):
+        return describe_absence(found, "extension", extension)
     if found.kind in ("view", "materialized view", "foreign table"):
         return describe_absence(found, found.kind)
     if found.relation in AUTH_TABLES and not choice.auth:
         return describe_absence(found, "excluded by setting", "auth")
-    if schema not in (*choice.schemas, *choice.platform_schemas):
-        return describe_absence(found, _OF_SCHEMA[schema_class])
-    return describe_absence(found, "excluded by setting", choice.excluding(found.relation))
+    excluding = choice.excluding(found.relation)
+    is_selected = schema in (*choice.schemas, *choice.platform_schemas)
+    # A table of the user's own that a pattern leaves out is left out on purpose, whether its schema is selected or not.
+    if is_selected or (schema_class == "user" and excluding):
+        return describe_absence(found, "excluded by setting", excluding)
+    return describe_absence(found, _OF_SCHEMA[schema_class])
+
+
+def _find_extension(found: SurveyedRelation, choice: Choice) -> str | None:
+    """The extension that the relation belongs to, or that its schema belongs to, where that isn't selected."""
+    schema = found.relation.schema_name
+    if found.extension and schema not in choice.platform_schemas:
+        return found.extension
+    is_own = schema in choice.schemas or classify_schema(schema) != "user"
+    return None if is_own else found.schema_extension

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
+from supa_assets.files.completeness import (
+    describe_snapshots,
+    explain_own_left_out,
+    find_selected_schemas,
+    is_lost,
+)
 from supa_assets.files.holes import FoundHole, describe_holes, list_holes
+from supa_assets.files.logins import explain_logins_of
 from supa_assets.files.metadata import (
     DriftEntry,
     ExportMetadata,
     NotExportedEntry,
-    NotExportedReason,
     SnapshotUse,
     TableEntry,
 )
 from supa_assets.files.publish import list_snapshots
-from supa_assets.naming import Relation
+from supa_assets.notice import Notice
 from supa_assets.plan.export_plan import ExportPlan
 
 __all__ = ["Assessment", "MissingTable", "assess_export", "assess_published"]
-
-_MOST_NAMED = 10
-_SHOULD_BE_THERE: Collection[NotExportedReason] = (
-    "created since the definitions were loaded",
-    "no privilege",
-    "row-level security",
-    "locked",
-    "failed",
-    "not selected in this run",
-)
-"""Reasons of tables that the settings select."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +32,8 @@ class MissingTable:
     relation: str
     """`schema.table`."""
     reason: str
+    is_lost: bool = True
+    """Not so where a run that selected other tables is all there was: nobody asked for it."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +43,19 @@ class Assessment:
     tables: Mapping[str, TableEntry]
     missing: list[MissingTable]
     snapshots: list[SnapshotUse]
+    own_left_out: Notice | None = None
+    """A warning of the user's own tables in schemas that no setting names."""
+    logins: Notice | None = None
+    """What users would miss who log in from this export."""
 
     @property
     def is_complete(self) -> bool:
         return not self.missing
+
+    @property
+    def has_losses(self) -> bool:
+        """Whether a table is missing that was asked for."""
+        return any(table.is_lost for table in self.missing)
 
     @property
     def is_one_snapshot(self) -> bool:
@@ -71,18 +76,7 @@ class Assessment:
 
     def describe_snapshots(self) -> str:
         """Each snapshot with its tables; empty where there is one."""
-        if self.is_one_snapshot:
-            return ""
-        names: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        for name, entry in self.tables.items():
-            names[entry.snapshot.time, entry.snapshot.id].append(name)
-        lines = [
-            f"snapshot {use.id} of {use.time}: {_shorten(names[use.time, use.id])}"
-            for use in self.snapshots
-        ]
-        return "\n".join(
-            [f"the tables are of {len(lines)} instants and need not match each other", *lines]
-        )
+        return describe_snapshots(self.tables, self.snapshots)
 
 
 def assess_export(
@@ -91,32 +85,43 @@ def assess_export(
     plan: ExportPlan,
     relations: Iterable[NotExportedEntry],
     drift: Iterable[DriftEntry] = (),
+    not_renewed: Iterable[NotExportedEntry] = (),
 ) -> Assessment:
     """Assess an export of these tables by the loaded plan, and by what was last found in the database."""
     exported = {entry.relation for entry in tables.values()}
     dropped = {change.relation for change in drift if change.change == "table dropped"}
-    reasons: dict[Relation, str] = {
-        table.relation: "it was not exported yet"
+    missing = {
+        table.relation: MissingTable(str(table.relation), "it was not exported yet")
         for table in plan.tables
         if table.relation not in dropped
     }
-    reasons |= {
-        entry.relation: entry.reason for entry in relations if entry.reason in _SHOULD_BE_THERE
-    }
+    missing |= {e.relation: _missing(e) for e in relations if _should_be_there(e)}
+    missing = {key: table for key, table in missing.items() if key not in exported}
+    missing |= {e.relation: _missing(e, "; its file is of an earlier run") for e in not_renewed}
     return Assessment(
         tables=tables,
-        missing=[MissingTable(str(key), reasons[key]) for key in sorted(reasons.keys() - exported)],
+        missing=[missing[key] for key in sorted(missing)],
         snapshots=list_snapshots(tables),
     )
 
 
+def _should_be_there(entry: NotExportedEntry) -> bool:
+    """Whether the settings select the table, though perhaps no run did."""
+    return is_lost(entry) or entry.reason == "not selected in this run"
+
+
+def _missing(entry: NotExportedEntry, but: str = "") -> MissingTable:
+    return MissingTable(str(entry.relation), entry.reason + but, is_lost(entry))
+
+
 def assess_published(metadata: ExportMetadata, plan: ExportPlan) -> Assessment:
     """Assess what is published."""
-    return assess_export(
-        metadata.tables, plan=plan, relations=metadata.not_exported, drift=metadata.drift
+    found = assess_export(
+        metadata.tables,
+        plan=plan,
+        relations=metadata.not_exported,
+        drift=metadata.drift,
+        not_renewed=metadata.not_renewed,
     )
-
-
-def _shorten(names: list[str]) -> str:
-    named = ", ".join(sorted(names)[:_MOST_NAMED])
-    return named if len(names) <= _MOST_NAMED else f"{named} and {len(names) - _MOST_NAMED} more"
+    own = explain_own_left_out(metadata.not_exported, find_selected_schemas(metadata))
+    return replace(found, own_left_out=own, logins=explain_logins_of(metadata))

@@ -13,9 +13,12 @@ from typing import Any, Literal
 
 import psycopg
 
+from supa_assets.causes import group_by_cause
 from supa_assets.errors import SettingsError, SupaAssetsError
 from supa_assets.export.preflight import Preflight, explain_plain_text, preflight
+from supa_assets.export.refusals import merge_hints
 from supa_assets.export.source import SourceDatabase
+from supa_assets.files.completeness import explain_own_left_out
 from supa_assets.files.same_database import is_on_this_machine
 from supa_assets.notice import Notice
 from supa_assets.plan.export_plan import ExportPlan
@@ -210,14 +213,19 @@ def _check_tables(doctor: Doctor, settings: Settings) -> None:
         with _as_finding(doctor, "snapshot"):
             database.check_joinable(hold.snapshot)
             doctor.note("ok", "snapshot", "a second connection reads in the snapshot of the first")
-    for refusal in found.refusals.values():
-        doctor.note("problem", "privileges", refusal.text, refusal.hint)
+    errors = [(f"{refusal.relation}", refusal.error()) for refusal in found.refusals.values()]
+    for group in group_by_cause(errors):
+        doctor.note("problem", "privileges", group.describe_cause(), merge_hints(group.errors))
     if not plan.tables:
         doctor.note(
             "problem", "tables", "there are none to export", "see the settings schemas and auth."
         )
     else:
         doctor.note("ok", "tables", _describe_tables(plan))
+    if own := explain_own_left_out(found.relations, settings.choice.schemas):
+        doctor.note("warning", "not exported", own.text, own.hint)
+    if logins := found.explain_logins():
+        doctor.note("warning", "logins", logins.text, logins.hint)
     _check_not_included(doctor, found)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 from psycopg import errors, sql
 
+from supa_assets.causes import Cause
 from supa_assets.naming import Relation
 from supa_assets.notice import Notice
 from supa_assets.plan.export_plan import PlannedTable
@@ -31,6 +32,7 @@ _BATCH = 200
 _LEAST_WAIT_S = 0.25
 """For each table, once the time for all is up: enough for one that nobody holds."""
 _MOST_HOLDERS = 3
+_WAIT = "wait until it is done and run again, end it with pg_terminate_backend(), or raise the setting lock_timeout_s."
 
 _EXPECTED = (
     errors.LockNotAvailable,
@@ -95,18 +97,16 @@ def explain_lock_failure(
     if not relations:
         return {}
     holders = _read_holders(connection, relations)
-    return {
-        relation: Notice(
-            address.redact(
-                f'"{relation!s}" could not be locked for reading within {timeout_s:g} s:'
-                f" {'; '.join(_describe_all(holders[relation]))}"
-            ),
-            relation,
-            "wait until it is done and run again, end it with pg_terminate_backend(), or raise the setting"
-            " lock_timeout_s.",
+    notices = {}
+    for relation in relations:
+        failed = address.redact(
+            f"could not be locked for reading within {timeout_s:g} s:"
+            f" {'; '.join(_describe_all(holders[relation]))}"
         )
-        for relation in relations
-    }
+        notices[relation] = Notice(
+            f'"{relation!s}" {failed}', relation, _WAIT, Cause(f"the table {failed}")
+        )
+    return notices
 
 
 def _read_holders(

@@ -24,13 +24,14 @@ from supa_assets.export.refusals import (
     refuse_unprivileged,
 )
 from supa_assets.export.survey import SurveyedRelation, survey
+from supa_assets.files.logins import explain_logins
 from supa_assets.files.metadata import DriftEntry, NotExportedEntry, NotIncludedEntry
 from supa_assets.files.publish import Findings
 from supa_assets.files.structure import StructureEntry
 from supa_assets.naming import Relation
 from supa_assets.notice import Notice
 from supa_assets.plan.export_plan import ExportPlan, PlannedTable, plan_export
-from supa_assets.server.catalog import read_catalog
+from supa_assets.server.catalog import AUTH_USERS, read_catalog
 from supa_assets.server.explain import explain_query_error
 from supa_assets.server.identity import is_local
 from supa_assets.server.structure import read_structure
@@ -73,6 +74,13 @@ class Preflight:
         """Tables of the loaded definitions that are no longer there."""
         return [change.relation for change in self.drift if change.change == "table dropped"]
 
+    def explain_logins(self) -> Notice | None:
+        """What users would miss who log in from this export; None where none are exported, or they miss nothing."""
+        users = next((t for t in self.tables.values() if t.relation == AUTH_USERS), None)
+        if users is None or users.statistics.estimated_row_count == 0:
+            return None
+        return explain_logins(users.rows.omitted_columns, self.relations)
+
     def findings(self) -> Findings:
         """For metadata.json."""
         relations = sorted(
@@ -86,14 +94,20 @@ class Preflight:
 
 
 def preflight(
-    hold: SnapshotHold, loaded: ExportPlan, settings: Settings, *, selected: Collection[str] | None
+    hold: SnapshotHold,
+    loaded: ExportPlan,
+    settings: Settings,
+    *,
+    selected: Collection[str] | None,
+    takes_new: bool = False,
 ) -> Preflight:
     """Compare the loaded plan with the hold's snapshot.
 
-    The run exports `selected` (asset names of the loaded plan), or where that is None every table of the snapshot.
+    The run exports `selected` (asset names of the loaded plan), or where that is None every table of the snapshot. With
+    `takes_new` those that the loaded plan doesn't know are meant, too.
     """
     try:
-        return _Comparison(hold, loaded, settings, selected).result()
+        return _Comparison(hold, loaded, settings, selected, takes_new).result()
     except psycopg.Error as error:
         raise explain_query_error(error, hold.address) from None
 
@@ -136,7 +150,9 @@ class _Comparison:
         loaded: ExportPlan,
         settings: Settings,
         selected: Collection[str] | None,
+        takes_new: bool,
     ) -> None:
+        self._takes_new = takes_new or selected is None
         self._hold = hold
         self._settings = settings
         self._selected = selected
@@ -179,13 +195,18 @@ class _Comparison:
             key: self._current.get(key, table)
             for key, table in self._loaded.items()
             if table.name in self._selected
-        }
+        } | self._new()
+
+    def _new(self) -> dict[Relation, PlannedTable]:
+        if not self._takes_new:
+            return {}
+        return {key: table for key, table in self._current.items() if key not in self._loaded}
 
     def _find_unlocked(self) -> list[PlannedTable]:
-        if self._selected is not None:
-            return []
+        """What nobody knew to lock: in a run of everything also a known one that is back under its name."""
+        wanted = self._current if self._selected is None else self._new()
         locked = {table.relation for table in self._hold.tables}
-        return [table for key, table in self._current.items() if key not in locked]
+        return [table for key, table in wanted.items() if key not in locked]
 
     def _refuse(
         self, wanted: Collection[Relation], unlocked: Collection[Relation]
@@ -217,7 +238,8 @@ class _Comparison:
             address=self._hold.address,
         )
         return {
-            key: Refusal(held.text, key, held.hint, reason="locked") for key, held in locked.items()
+            key: Refusal(held.text, key, held.hint, held.cause, reason="locked")
+            for key, held in locked.items()
         }
 
     def _describe(self, relation: SurveyedRelation, refusal: Refusal | None) -> NotExportedEntry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from supa_assets.causes import Cause, group_by_cause
 from supa_assets.errors import (
     PermissionDenied,
     SchemaChanged,
@@ -29,6 +30,7 @@ from supa_assets.server.grants import (
 __all__ = [
     "Refusal",
     "explain_emptiness",
+    "merge_hints",
     "refuse_all",
     "refuse_filtered",
     "refuse_missing",
@@ -36,7 +38,7 @@ __all__ = [
     "refuse_unprivileged",
 ]
 
-_MOST_NAMED = 20
+_LEAVE_OUT = "leave {} out (setting exclude; of the schema auth: setting auth)."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,10 @@ class Refusal(Notice):
 
     def error(self) -> SupaAssetsError:
         """The refusal of this table alone, as it is raised."""
-        return self.as_error(_ERRORS[self.reason])
+        error = self.as_error(_ERRORS[self.reason])
+        if isinstance(error, PermissionDenied):
+            error.grants = self.grants
+        return error
 
 
 _ERRORS: Mapping[NotExportedReason | None, type[SupaAssetsError]] = {
@@ -67,15 +72,24 @@ def refuse_all(refusals: Sequence[Refusal], *, table_count: int) -> None:
         raise refusals[0].error()
     if not refusals:
         return
-    said = "; ".join(refusal.text for refusal in refusals[:_MOST_NAMED])
-    if len(refusals) > _MOST_NAMED:
-        said += f"; and {len(refusals) - _MOST_NAMED} more"
-    kinds = {_ERRORS[refusal.reason] for refusal in refusals}
-    error = kinds.pop() if len(kinds) == 1 else SupaAssetsError
-    raise error(
+    errors = [(f"{refusal.relation}", refusal.error()) for refusal in refusals]
+    groups = group_by_cause(errors)
+    said = "; ".join(group.describe_cause() for group in groups)
+    if len(groups) == 1:
+        said = groups[0].describe_uncounted()
+    kinds = {type(error) for _, error in errors}
+    raised = kinds.pop() if len(kinds) == 1 else SupaAssetsError
+    raise raised(
         f"{len(refusals)} of {table_count} tables can't be exported: {said}",
-        hint=" ".join(_hints_of_all(refusals)),
+        hint=merge_hints([error for _, error in errors]),
     )
+
+
+def merge_hints(errors: Sequence[SupaAssetsError]) -> str | None:
+    """Each thing to do once, whatever the number of tables that want it: one GRANT mends them all."""
+    if len(errors) == 1:
+        return errors[0].hint
+    return " ".join(_list_hints(errors)) or None
 
 
 def explain_emptiness() -> SettingsError:
@@ -93,6 +107,7 @@ def refuse_missing(relation: Relation, found: SurveyedRelation | None) -> Refusa
         f'"{relation}" {what}',
         relation,
         "it was dropped or altered since the definitions were loaded; run again (in the UI: reload definitions).",
+        Cause(f"the table {what}"),
         reason=None,
     )
 
@@ -103,6 +118,7 @@ def refuse_unlocked(relation: Relation) -> Refusal:
         f'"{relation}" was created while the export began',
         relation,
         "run again; where tables are made all the time, leave them out (setting exclude).",
+        Cause("the table was created while the export began"),
         reason="created since the definitions were loaded",
     )
 
@@ -118,6 +134,7 @@ def refuse_unprivileged(found: SurveyedRelation, role: str) -> Refusal:
         f'role "{role}" may not read "{found.relation}"',
         found.relation,
         f"{' '.join(merge_grants(grants))} Or leave it out ({name_way_out(found.relation)}).",
+        Cause(f'role "{role}" may not read the table'),
         reason="no privilege",
         grants=tuple(grants),
     )
@@ -125,22 +142,25 @@ def refuse_unprivileged(found: SurveyedRelation, role: str) -> Refusal:
 
 def refuse_filtered(found: SurveyedRelation, role: str) -> Refusal:
     """What the role would read without some of its rows."""
+    hides = f'row-level security that would hide rows from role "{role}"'
     mend = advise_bypass(role)
+    cause = Cause(f"the table has {hides}", mend)
     if found.is_forced:
         mend += f" Or, since the role owns it: ALTER TABLE {quote_name(*found.relation)}"
         mend += " NO FORCE ROW LEVEL SECURITY;"
     return Refusal(
-        f'"{found.relation}" has row-level security that would hide rows from role "{role}"',
+        f'"{found.relation}" has {hides}',
         found.relation,
         mend,
+        cause,
         reason="row-level security",
     )
 
 
-def _hints_of_all(refusals: Sequence[Refusal]) -> Iterator[str]:
-    """Each thing to do once, whatever the number of tables that want it."""
-    if grants := [grant for refusal in refusals for grant in refusal.grants]:
-        yield " ".join(merge_grants(grants))
-        ways = {name_way_out(refusal.relation): None for refusal in refusals if refusal.relation}
-        yield f"Or leave them out ({'; '.join(ways)})."
-    yield from {refusal.hint: None for refusal in refusals if refusal.hint and not refusal.grants}
+def _list_hints(errors: Sequence[SupaAssetsError]) -> Iterator[str]:
+    lacking = [e for e in errors if isinstance(e, PermissionDenied) and e.grants]
+    if grants := [grant for e in lacking for grant in e.grants if isinstance(grant, Grant)]:
+        yield from merge_grants(grants)
+        yield f"Or {_LEAVE_OUT.format('them' if len(lacking) > 1 else 'it')}"
+    hints = [(e.cause and e.cause.hint) or e.hint for e in errors if e not in lacking]
+    yield from dict.fromkeys(hint for hint in hints if hint)

@@ -19,7 +19,7 @@ from supa_assets.errors import ExportFault, SupaAssetsError, TablesFailed
 from supa_assets.export.checksums import with_checksums
 from supa_assets.export.outcome import TableOutcome
 from supa_assets.export.preflight import Preflight, explain_plain_text, preflight
-from supa_assets.export.refusals import Refusal, explain_emptiness
+from supa_assets.export.refusals import Refusal, explain_emptiness, merge_hints
 from supa_assets.export.source import (
     SnapshotHold,
     SourceConnection,
@@ -66,8 +66,9 @@ def export_database(
 
     Each file is read back and compared with the source's count before it is published.
 
-    Raises a SupaAssetsError, with nothing published and an earlier export as it was. With `keep_going` the tables that
-    are whole are published first; then TablesFailed names the others.
+    Raises a SupaAssetsError, with an earlier export as it was; where the disk failed after the publication was decided,
+    its hint says so, and whoever comes next finishes it. With `keep_going` the tables that are whole are published
+    first; then TablesFailed names the others. Interrupted, it published all or nothing: the folder tells.
     """
     chosen = build_settings({**settings, "database_url": url, "output": output})
     storage = open_storage(chosen.places.output)
@@ -82,6 +83,7 @@ def export_database(
         storage,
         plan,
         selected=None if is_everything else [table.name for table in selection.tables],
+        takes_new=not named,
         stops_at_failure=not keep_going,
     ) as run:
         return run.export(on_progress=on_progress)
@@ -94,6 +96,7 @@ def begin_export(
     plan: ExportPlan,
     *,
     selected: Collection[str] | None = None,
+    takes_new: bool = False,
     run_id: str | None = None,
     stops_at_failure: bool = True,
     on_silence: Callable[[str], None] = _log.warning,
@@ -101,7 +104,8 @@ def begin_export(
     """An export of everything, or of the plan's tables that are `selected` (asset names), ready to be written.
 
     Everything means: each table that the snapshot has, also one that the plan doesn't know; one that the plan knows and
-    that is gone leaves the export.
+    that is gone leaves the export. `selected` tables were named, or what others leave over: then `takes_new` says that
+    a table which the plan doesn't know is meant, too.
 
     In this order: the place is examined, the database identified, and a place that the end could not publish to is
     refused, with nothing in it touched; the place is made ready; the tables are locked against DDL; the snapshot is
@@ -126,7 +130,7 @@ def begin_export(
         stack.enter_context(_logging_failure(log))
         stack.enter_context(database.telling_of_silence(log.silence, on_silence))
         stack.callback(connected.close)  # its locks are not kept for what is still to be cleared up
-        hold, found = _look(database, connected, plan, selected, stack)
+        hold, found = _look(database, connected, plan, selected, takes_new, stack)
         if stops_at_failure:
             found.refuse()
         run = ExportRun(
@@ -156,6 +160,7 @@ def _look(
     connected: SourceConnection,
     plan: ExportPlan,
     selected: Collection[str] | None,
+    takes_new: bool,
     stack: ExitStack,
 ) -> tuple[SnapshotHold, Preflight]:
     """Lock, take the snapshot, look; and again where the snapshot has tables that nobody had known to lock before it.
@@ -166,7 +171,7 @@ def _look(
     for looks_left in reversed(range(_MOST_LOOKS)):
         with ExitStack() as attempt:
             hold = attempt.enter_context(database.hold_snapshot(tables, connected=connected))
-            found = preflight(hold, plan, database.settings, selected=selected)
+            found = preflight(hold, plan, database.settings, selected=selected, takes_new=takes_new)
             if not found.unlocked or not looks_left:
                 stack.enter_context(attempt.pop_all())
                 break
@@ -318,7 +323,12 @@ class ExportRun:
         if self.stops_at_failure and failures:
             return next(iter(failures.values()))
         if failures or metadata is None:
-            return TablesFailed(failures, metadata=metadata, table_count=len(self.outcomes))
+            return TablesFailed(
+                failures,
+                metadata=metadata,
+                table_count=len(self.outcomes),
+                hint=merge_hints(list(failures.values())),
+            )
         return None
 
     def publish(self, whole: Collection[str]) -> ExportMetadata | None:

@@ -30,6 +30,8 @@ class SurveyedRelation:
     """Row-level security counts for the role: with row_security=off the server refuses to read at all."""
     is_forced: bool
     """The role owns it, and FORCE ROW LEVEL SECURITY counts for owners, too."""
+    schema_extension: str | None = None
+    """The extension that its schema belongs to: what lies in there is hardly the user's own."""
 
 
 @dataclass(frozen=True)

@@ -348,7 +348,8 @@ class LocalStaging:
             internal.fsync()
             with new_file(run.folder, JOURNAL, shown_folder=self.storage.path) as writer:
                 writer.write(journal.to_json())
-            run.folder.fsync()
+            with as_output_error("publish the export in", self.storage.path, outcome=_IS_DECIDED):
+                run.folder.fsync()
 
     # Its folder
 

@@ -326,6 +326,8 @@ class ExportMetadata(Entry):
     """By asset name."""
     not_exported: list[NotExportedEntry] = []
     """Relations of the database that are not in `tables`, as the latest run found them."""
+    not_renewed: list[NotExportedEntry] = []
+    """Tables that the latest run was to export and could not, and that are in `tables` from an earlier one."""
     not_included: NotIncludedEntry | None = None
     drift: list[DriftEntry] = []
     """What the latest run found changed since its definitions were loaded."""

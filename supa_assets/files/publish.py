@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from supa_assets.errors import ExportFault, OutputError
+from supa_assets.files.completeness import keep_losses, list_not_renewed
 from supa_assets.files.import_order import find_import_order, name_references
 from supa_assets.files.layout import ARRAY
 from supa_assets.files.metadata import (
@@ -36,6 +37,7 @@ __all__ = [
     "publish_run",
     "read_metadata",
     "read_metadata_bytes",
+    "read_published",
     "refuse_other_export",
     "refuse_unreadable_export",
     "require_metadata",
@@ -70,6 +72,16 @@ def read_metadata_bytes(files: Files) -> bytes:
     """The bytes of metadata.json; of one that is longer than a reader takes, one more than that."""
     with files.open(METADATA_FILE) as file:
         return file.read(LONGEST_METADATA_BYTE_COUNT + 1)
+
+
+def read_published(storage: Storage, run_id: str) -> dict[str, TableEntry]:
+    """What lies in the place and is of this run, by asset name: what a run published, however it ended.
+
+    Raises what `read_metadata` raises: then nobody can say whether something was published.
+    """
+    metadata = read_metadata(storage)
+    tables = metadata.tables if metadata else {}
+    return {name: entry for name, entry in tables.items() if entry.run_id == run_id}
 
 
 def require_metadata(storage: Storage) -> ExportMetadata:
@@ -135,7 +147,7 @@ def publish_run(
         if published is not None:
             _refuse_other_database(published.source_database, source, staging)
             tables |= _list_kept(published.tables, entries, kept)
-        metadata = _compose(published, tables, source, server, session, findings)
+        metadata = _compose(published, tables, entries, source, server, session, findings)
         merged.append(metadata)
         return Publication(
             metadata=metadata.to_json(),
@@ -240,6 +252,7 @@ def _removed_files(published: ExportMetadata | None, metadata: ExportMetadata) -
 def _compose(
     published: ExportMetadata | None,
     tables: Mapping[str, TableEntry],
+    new: Collection[str],
     source: SourceEntry,
     server: ServerEntry,
     session: Mapping[str, str],
@@ -249,8 +262,11 @@ def _compose(
     unknown = {} if published is None else dict(published.model_extra or {})
     order = find_import_order(name_references(tables))
     snapshots = list_snapshots(tables)
+    earlier = published.not_exported if published else []
+    not_renewed = published.not_renewed if published else []
     if findings is None:
         findings = _earlier_findings(published)
+    found = findings.relations if findings else []
     return ExportMetadata(
         exported_at=datetime.now(timezone.utc).isoformat(timespec="microseconds"),
         source_database=source,
@@ -263,7 +279,12 @@ def _compose(
         ],
         broken_references=[BrokenReference.of(broken) for broken in order.broken],
         tables={name: tables[name] for name in sorted(tables)},
-        not_exported=_without_exported(findings.relations, tables) if findings else [],
+        not_exported=_without_exported(keep_losses(found, earlier), tables),
+        not_renewed=list_not_renewed(
+            found,
+            not_renewed,
+            kept=[entry.relation for name, entry in tables.items() if name not in new],
+        ),
         not_included=findings.not_included if findings else None,
         drift=list(findings.drift) if findings else [],
         structure=merge_structures(

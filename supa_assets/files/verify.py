@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import Any, BinaryIO, Literal
 
 from supa_assets.errors import ExportFault
+from supa_assets.files.completeness import list_losses
 from supa_assets.files.import_order import name_references
 from supa_assets.files.layout import ARRAY, RowCounter
 from supa_assets.files.metadata import METADATA_FILE, ColumnEntry, ExportMetadata, TableEntry
@@ -29,7 +30,7 @@ __all__ = ["Fault", "find_unfinished_publications", "verify_export", "verify_tab
 
 What = Literal[
     "file", "byte count", "sha256", "layout", "row count", "source row count", "event row count",
-    "rows", "import order", "unknown file", "publication",
+    "rows", "import order", "unknown file", "publication", "not exported",
 ]  # fmt: skip
 
 _BLOCK_BYTE_COUNT = 1024 * 1024
@@ -54,11 +55,13 @@ class Fault:
 def verify_export(storage: Storage, *, full: bool = False) -> list[Fault]:
     """All faults of what is published; empty for a whole export. `full` also parses every row.
 
+    What the export was to hold and lacks comes first ("not exported"), then what is wrong with its files.
+
     Raises ExportFault where there is no metadata.json, or none that this version can read.
     """
     while True:
         metadata = require_metadata(storage)
-        faults = list(_find_faults(storage, metadata, full=full))
+        faults = [*_find_losses(metadata), *_find_faults(storage, metadata, full=full)]
         # A publication in between has replaced files that were still to be compared: look again, at the new export.
         if not faults or require_metadata(storage) == metadata:
             return faults
@@ -227,6 +230,16 @@ _FITS: Mapping[str, Callable[[Any], bool]] = {
 
 
 # The whole
+
+
+def _find_losses(metadata: ExportMetadata) -> Iterator[Fault]:
+    """Tables that were asked for and could not be exported: no file shows them, so metadata.json has to."""
+    exported = {entry.relation: name for name, entry in metadata.tables.items()}
+    for entry in list_losses(metadata):
+        name = exported.get(entry.relation)
+        said = "is not in the export" if name is None else "is of an earlier run than the latest"
+        message = f'"{entry.relation}" {said}: {entry.reason}'
+        yield Fault(name, "not exported", str(entry.relation), entry.reason, message)
 
 
 def _find_faults(storage: Storage, metadata: ExportMetadata, *, full: bool) -> Iterator[Fault]:

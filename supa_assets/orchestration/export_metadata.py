@@ -30,11 +30,12 @@ IS_COMPLETE = "export_is_complete"
 IS_ONE_SNAPSHOT = "export_is_of_one_snapshot"
 HAS_NO_KNOWN_HOLES = "export_has_no_known_holes"
 
+_ERROR = dg.AssetCheckSeverity.ERROR
 EXPORT_KEY = dg.AssetKey(EXPORT_ASSET)
 _CHECKS = (
     (
         IS_COMPLETE,
-        "Every table that the settings select is in the export, also one made after the definitions were loaded.",
+        "Every table that the settings select is in the export. A warning where no run asked for what is missing.",
     ),
     (IS_ONE_SNAPSHOT, "All tables were read in one MVCC snapshot: they match each other."),
     (
@@ -71,7 +72,14 @@ def describe_export(assessment: Assessment) -> dict[str, Any]:
         "dagster/size_bytes": sum(entry.byte_count for entry in entries),
         "snapshots": len(assessment.snapshots),
         "missing": [one_line(table.relation) for table in assessment.missing],
+        **_describe_left_out(assessment),
     }
+
+
+def _describe_left_out(assessment: Assessment) -> dict[str, Any]:
+    """What nobody may have left out on purpose; nothing where there is none."""
+    notices = {"own_tables_left_out": assessment.own_left_out, "logins": assessment.logins}
+    return {name: escape_controls(str(notice)) for name, notice in notices.items() if notice}
 
 
 def check_export(assessment: Assessment) -> list[dg.AssetCheckResult]:
@@ -81,7 +89,8 @@ def check_export(assessment: Assessment) -> list[dg.AssetCheckResult]:
             check_name=IS_COMPLETE,
             asset_key=EXPORT_KEY,
             passed=assessment.is_complete,
-            description=escape_controls(assessment.describe_missing()) or None,
+            severity=_ERROR if assessment.has_losses else dg.AssetCheckSeverity.WARN,
+            description=escape_controls(_describe_completeness(assessment)) or None,
             metadata={"missing": [one_line(table.relation) for table in assessment.missing]},
         ),
         dg.AssetCheckResult(
@@ -94,6 +103,13 @@ def check_export(assessment: Assessment) -> list[dg.AssetCheckResult]:
         ),
         _assess_holes(assessment),
     ]
+
+
+def _describe_completeness(assessment: Assessment) -> str:
+    """What is missing; then, though the settings don't ask for it, what they may have forgotten."""
+    own = assessment.own_left_out
+    said = [assessment.describe_missing(), f"warning: {own}" if own else ""]
+    return "\n".join(filter(None, said))
 
 
 def _assess_holes(assessment: Assessment) -> dg.AssetCheckResult:

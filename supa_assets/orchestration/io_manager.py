@@ -86,8 +86,7 @@ class JsonFileIOManager(dg.ConfigurableIOManager):
         if published is None or name not in published.tables:
             raise ExportFault(
                 f'"{storage.location}" holds no export of "{name}"',
-                hint="materialize the asset first; of a table that fails, and of a run that fails, nothing is"
-                " published.",
+                hint="materialize the asset first; of a table that fails nothing is published.",
                 path=storage.location,
             )
         return published.tables[name]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 import dagster as dg
 
+from supa_assets.causes import group_by_cause
 from supa_assets.errors import SupaAssetsError
 from supa_assets.export.outcome import TableOutcome
+from supa_assets.export.refusals import merge_hints
 from supa_assets.orchestration.failures import as_failure
 from supa_assets.orchestration.shown import PlainLog
 
@@ -42,6 +45,17 @@ class StepProgress:
         self._written_count += 1
         if outcome.error:
             self._log.error(f'table "{outcome.name}": {outcome.error}')
+
+    def tell_refused(self, outcomes: Iterable[TableOutcome]) -> None:
+        """To be called before the first table: of those that can't be read, each cause once."""
+        refused = [(o.name, o.error) for o in outcomes if o.error]
+        self._written_count += len(refused)
+        for group in group_by_cause(refused):
+            said = group.describe_cause()
+            if len(group.errors) == 1:
+                said = f'table "{group.names[0]}": {said}'
+            hint = merge_hints(group.errors)
+            self._log.error(f"{said}\nHINT: {hint}" if hint else said)
 
     def check_run(self) -> None:
         """Raise if the run was ended meanwhile without this process being told: by a forced termination, by monitoring.

@@ -8,9 +8,11 @@ from typing import Any
 
 import dagster as dg
 
+from supa_assets.errors import SupaAssetsError
 from supa_assets.export.assessment import Assessment, assess_published
 from supa_assets.export.outcome import TableOutcome
 from supa_assets.files.metadata import DriftEntry, ExportMetadata, TableEntry
+from supa_assets.files.publish import read_metadata
 from supa_assets.naming import CHECK_SUFFIX
 from supa_assets.orchestration.checks import check_written_table
 from supa_assets.orchestration.export_metadata import (
@@ -39,12 +41,33 @@ class Report:
     drift: Collection[DriftEntry]
 
 
-def report_failure(report: Report) -> Iterator[dg.AssetCheckResult]:
-    """Of an export that published nothing: what became of each table, and the checks that failed."""
-    PlainLog(report.context.log).info(describe_outcomes(report.outcomes, "nothing was published"))
+def report_failure(report: Report) -> Iterator[Any]:
+    """Of an export that failed as a whole: what became of each table, and what lies in the folder now.
+
+    A publication that was decided happens, whatever failed after that: then this tells of a published export.
+    """
+    storage = report.files.storage()
+    try:
+        metadata = read_metadata(storage)
+    except SupaAssetsError as error:
+        ending = f"whether anything was published could not be read: {error.message}"
+    else:
+        if metadata and any(_is_published(outcome, metadata) for outcome in report.outcomes):
+            yield from report_export(report, metadata)
+            return
+        ending = "nothing was published"
+    PlainLog(report.context.log).info(describe_outcomes(report.outcomes, ending))
     for outcome in report.outcomes:
         if outcome.faults and outcome.entry:
             yield from _told(report.context, check_written_table(outcome.entry, outcome.faults))
+
+
+def _is_published(outcome: TableOutcome, metadata: ExportMetadata) -> bool:
+    """Whether the table lies there as this attempt wrote it; another attempt of the run has the same id."""
+    written, found = outcome.entry, metadata.tables.get(outcome.name)
+    if outcome.status != "written" or written is None or found is None:
+        return False
+    return (found.run_id, found.exported_at) == (written.run_id, written.exported_at)
 
 
 def report_export(report: Report, metadata: ExportMetadata) -> Iterator[Any]:

@@ -13,11 +13,12 @@ import dagster as dg
 
 from supa_assets.errors import SupaAssetsError
 from supa_assets.export.outcome import TableOutcome
+from supa_assets.export.preflight import Preflight
 from supa_assets.export.refusals import explain_emptiness
 from supa_assets.export.run import ExportRun
 from supa_assets.files.metadata import TableEntry
 from supa_assets.files.open import open_storage
-from supa_assets.files.publish import read_metadata
+from supa_assets.files.publish import read_published
 from supa_assets.orchestration.build import build_definitions
 from supa_assets.orchestration.export_metadata import EXPORT_ASSET
 from supa_assets.orchestration.failures import explain_error, explain_step_failure, was_interrupted
@@ -40,8 +41,12 @@ class RunResult:
     """What became of each table; none where it didn't come to a snapshot."""
     published: Mapping[str, TableEntry]
     """What lies in the folder now and is of this run, by asset name."""
+    unreadable: str | None
+    """Why the folder could not be read after a failed run: whether something was published, nobody can say then."""
     error: str | None
     """What failed the run besides its tables: the snapshot was lost, the files could not be published."""
+    found: Preflight | None
+    """What the run saw in the database; None where it didn't come to that."""
 
 
 def run_export(
@@ -50,6 +55,7 @@ def run_export(
     *,
     instance: dg.DagsterInstance,
     select: Sequence[str] | None = None,
+    takes_new: bool = False,
     keep_going: bool = False,
     run_id: str | None = None,
 ) -> RunResult:
@@ -57,7 +63,9 @@ def run_export(
 
     By default the first failed table stops the run and nothing is published. With `keep_going` every table is tried,
     and those that are whole are published. Nothing is tried again, and no pool is waited for: who called it sees what
-    becomes of it. export.log has the run's lines under `run_id`. SIGINT and SIGTERM end the run early; they are told in
+    becomes of it. With `takes_new` tables that `plan` doesn't know are meant besides `select`, too.
+
+    export.log has the run's lines under `run_id`. SIGINT and SIGTERM end the run early; they are told in
     the result, not raised. To be called on the main thread, since only there Dagster hears signals.
     """
     selected = [table.name for table in plan.tables if select is None or table.name in select]
@@ -70,7 +78,9 @@ def run_export(
             instance=instance,
             asset_selection=[dg.AssetKey(name) for name in [*selected, EXPORT_ASSET]],
             run_config={
-                "ops": {EXPORT_STEP: {"config": {"keep_going": keep_going}}},
+                "ops": {
+                    EXPORT_STEP: {"config": {"keep_going": keep_going, "takes_new": takes_new}}
+                },
                 "loggers": {"silent": {}},  # unnamed, Dagster's own would speak
             },
             raise_on_error=False,
@@ -128,27 +138,24 @@ def _read_result(
     result: dg.ExecuteInProcessResult, run: ExportRun | None, settings: Settings
 ) -> RunResult:
     """What was published is read from the folder, however the run ended."""
+    published: Mapping[str, TableEntry] = {}
+    unreadable = None
+    try:
+        published = read_published(open_storage(settings.places.output), result.run_id)
+    except SupaAssetsError as error:
+        if result.success:
+            raise
+        unreadable = str(error)
     return RunResult(
         run_id=result.run_id,
         is_success=result.success,
         is_interrupted=_was_interrupted(result),
         tables=dict(run.outcomes) if run else {},
-        published=_published_entries(result, settings),
+        published=published,
+        unreadable=unreadable,
         error=_explain_failure(result, run),
+        found=run.found if run else None,
     )
-
-
-def _published_entries(
-    result: dg.ExecuteInProcessResult, settings: Settings
-) -> dict[str, TableEntry]:
-    try:
-        published = read_metadata(open_storage(settings.places.output))
-    except SupaAssetsError:
-        if result.success:
-            raise
-        return {}  # the run could not read it, either, and says why
-    tables = published.tables if published else {}
-    return {name: entry for name, entry in tables.items() if entry.run_id == result.run_id}
 
 
 def _explain_failure(result: dg.ExecuteInProcessResult, run: ExportRun | None) -> str | None:

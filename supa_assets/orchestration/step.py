@@ -51,6 +51,11 @@ class ExportConfig(dg.Config):
         description="After a table that failed, go on, and publish those that are whole. Otherwise the first failure"
         " ends the run, and nothing is published.",
     )
+    takes_new: bool = Field(
+        default=False,
+        description="Where some tables are selected, export those that the definitions don't know, too. A run of all"
+        " tables does so anyway.",
+    )
 
 
 def build_export_step(
@@ -81,7 +86,7 @@ def build_export_step(
     )
     def export_step(context: dg.AssetExecutionContext, config: ExportConfig) -> Iterator[Any]:
         with _asking_for_retry(running), failures(), ending_with_parent():
-            yield from _Step(context, plan, config.keep_going, on_begin).execute()
+            yield from _Step(context, plan, config, on_begin).execute()
 
     return export_step
 
@@ -111,12 +116,12 @@ class _Step:
         self,
         context: dg.AssetExecutionContext,
         plan: ExportPlan,
-        keep_going: bool,
+        config: ExportConfig,
         on_begin: OnBegin,
     ) -> None:
         self._context = context
         self._plan = plan
-        self._keep_going = keep_going
+        self._config = config
         self._on_begin = on_begin
         self._supabase: SupabaseResource = getattr(context.resources, SUPABASE_KEY)
         self._files: JsonFileIOManager = getattr(context.resources, IO_MANAGER_KEY)
@@ -138,8 +143,9 @@ class _Step:
             self._files.storage(),
             selected=None if is_everything else selected,
             run_id=self._context.run.run_id,
-            keep_going=self._keep_going,
-            on_silence=self._context.log.warning,
+            takes_new=self._config.takes_new,
+            keep_going=self._config.keep_going,
+            on_silence=PlainLog(self._context.log).warning,
         ) as run:
             self._on_begin(run)
             self._write(run)
@@ -155,9 +161,7 @@ class _Step:
         for warning in run.list_warnings():
             PlainLog(self._context.log).warning(warning)
         progress = StepProgress(self._context, table_count=len(run.outcomes))
-        for outcome in run.outcomes.values():
-            if outcome.error:
-                progress.tell_outcome(outcome)
+        progress.tell_refused(run.outcomes.values())
         drain = partial(self._files.drain, run, on_progress=progress.tell)
         for outcome in run.write_tables(drain):
             progress.tell_outcome(outcome)
@@ -166,7 +170,7 @@ class _Step:
     def _publish(
         self, run: ExportRun, report: Report
     ) -> Generator[dg.AssetCheckResult, None, ExportMetadata]:
-        """Publish what is whole; where nothing is published, tell of that, and raise why."""
+        """Publish what is whole; where that fails, tell what became of it, and raise why."""
         try:
             metadata = run.publish_whole()
             if metadata is None:

@@ -41,8 +41,11 @@ class Batch:
 
 
 def refuse_faults(storage: Storage) -> None:
-    """Verify every file; raises one ExportFault that names all that is wrong."""
-    faults: list[Fault] = verify_export(storage)
+    """Verify every file; raises one ExportFault that names all that is wrong with them.
+
+    Tables that the export lacks are no fault of its files: what is there can be restored.
+    """
+    faults: list[Fault] = [f for f in verify_export(storage) if f.what != "not exported"]
     if faults:
         said = "".join(f"\n  {fault.message}" for fault in faults)
         raise ExportFault(

@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 
 from supa_assets.errors import ExportFault
+from supa_assets.files.completeness import describe_losses, is_lost
 from supa_assets.files.holes import Hole, list_holes
 from supa_assets.files.line_sum import ALGORITHM, Checksum, LineSum
 from supa_assets.files.metadata import (
@@ -98,7 +99,7 @@ class Proof:
     target: SourceEntry | None
     target_version: str | None
     faults: list[str]
-    """Of the files."""
+    """Of the export as a whole, then of its files."""
     tables: list[TableProof] = field(default_factory=list)
     keys: list[CheckedKey] = field(default_factory=list)
     sequences: list[SequenceProof] = field(default_factory=list)
@@ -160,10 +161,7 @@ def prove_export(
         snapshots=metadata.snapshots,
         target=None,
         target_version=None,
-        # A file with the source's own checksum needs no look at each of its values.
-        faults=[
-            fault.message for fault in verify_export(storage, full=not _has_checksums(entries))
-        ],
+        faults=_list_faults(storage, metadata, entries),
     )
     for entry in entries.values():
         on_table(entry.name)
@@ -178,6 +176,19 @@ def prove_export(
         table.differences += _compare(table, entries[table.name])
     proof.not_proved = list(_list_unproved(metadata, entries, proof))
     return proof
+
+
+def _list_faults(
+    storage: Storage, metadata: ExportMetadata, entries: Mapping[str, TableEntry]
+) -> list[str]:
+    """Tables that the export lacks by their reason, where none was named; then what is wrong with its files."""
+    is_whole = len(entries) == len(metadata.tables)
+    # A file with the source's own checksum needs no look at each of its values.
+    found = verify_export(storage, full=not _has_checksums(entries))
+    return [
+        *(describe_losses(metadata) if is_whole else []),
+        *(fault.message for fault in found if fault.what != "not exported"),
+    ]
 
 
 def _has_checksums(entries: Mapping[str, TableEntry]) -> bool:
@@ -383,7 +394,9 @@ def _list_left_out(metadata: ExportMetadata, entries: Mapping[str, TableEntry]) 
             names = ", ".join(entry.omitted_columns)
             yield f'columns of "{entry.relation}" that were not exported: {names}'
     tables = [
-        e for e in metadata.not_exported if "table" in e.kind and e.reason != "internal schema"
+        e
+        for e in metadata.not_exported
+        if "table" in e.kind and e.reason != "internal schema" and not is_lost(e)
     ]
     if tables:
         names = ", ".join(f"{e.relation} ({e.reason})" for e in tables)

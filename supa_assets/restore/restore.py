@@ -17,6 +17,7 @@ import psycopg
 from psycopg import errors, sql
 
 from supa_assets.errors import SettingsError, TargetError
+from supa_assets.files.completeness import describe_losses
 from supa_assets.files.metadata import ExportMetadata, SourceEntry, TableEntry
 from supa_assets.files.publish import require_metadata
 from supa_assets.files.same_database import compare_databases
@@ -171,7 +172,13 @@ class _Restore:
         )
         problems = list(find_problems(self._connection, self._metadata, self._entries, target))
         refuse_problems([*problems, *bypass.problems, *sequences.problems], creates=creates)
-        notes += [*self._notes_on_export(), *bypass.notes, *sequences.notes]
+        notes = [
+            *self._notes_on_losses(),
+            *notes,
+            *self._notes_on_export(),
+            *bypass.notes,
+            *sequences.notes,
+        ]
         tables = [_describe(entry, 0.0) for entry in self._entries.values()]
         keys: list[CheckedKey] = []
         if not is_dry_run:
@@ -209,6 +216,14 @@ class _Restore:
             )
             return [Notice(text)]
         return []
+
+    def _notes_on_losses(self) -> list[Notice]:
+        """First of all notes; where tables were named, those are meant and no others."""
+        if len(self._entries) < len(self._metadata.tables):
+            return []
+        return [
+            Notice(f"the export is not whole: {said}") for said in describe_losses(self._metadata)
+        ]
 
     def _notes_on_export(self) -> list[Notice]:
         notes = []

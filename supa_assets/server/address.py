@@ -89,7 +89,7 @@ class Address:
         quoted = [self._get("dbname"), self.user()]
         quoted += [str(part) for host in self.hosts() for part in host]
         quoted += [value for name, value in self.parameters.items() if name not in _SECRETS]
-        known = [value.lower() for value in quoted if value]
+        known = [*_PROTOCOL_NAMES, *(value.lower() for value in quoted if value)]
         tokens = _PROTOCOLS.sub(" ", password.lower()).split()
         return any(_is_unlike(token, known) for token in tokens)
 
@@ -132,13 +132,24 @@ def _read_services(parameters: Mapping[str, str]) -> list[str]:
 
 
 _LEAST_LENGTH = 6
-_PUNCTUATION = ".,:;/()'\"*?=-"
+_PUNCTUATION = ".,:;/()[]'\"*?=-"
 _SECRETS = ("password", "sslpassword")
 _URL_CREDENTIALS = re.compile(r"(postgres(?:ql)?://[^:/@\s]*):[^@\s]*@")
 _STRING_CREDENTIALS = re.compile(r"(\b(?:ssl)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s&']+)")
 _MIXED = re.compile(
-    rf"""(?=.*[^\W\d_])(?=.*[^\w.,:;/()'"*?=-]|.*\d).{{{_LEAST_LENGTH},}}""", re.DOTALL
+    rf"""(?=.*[^\W\d_])(?=.*[^\w.,:;/()\[\]'"*?=-]|.*\d).{{{_LEAST_LENGTH},}}""", re.DOTALL
 )
+_PROTOCOL_NAMES = (
+    "scram-sha-256-plus",
+    "tlsv1.0",
+    "tlsv1.1",
+    "tlsv1.2",
+    "tlsv1.3",
+    "sslv2",
+    "sslv3",
+    "x.509",
+)
+"""Of which a password may be a piece: `HA-256`."""
 _PROTOCOLS = re.compile(
     r"tls ?v?1\S*|ssl ?v[23]\S*|scram\S*|sha-?\d+\S*|x\.?509|ipv[46]|utf-?8", re.IGNORECASE
 )

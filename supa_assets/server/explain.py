@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 from psycopg import errors
 
+from supa_assets.causes import Cause
 from supa_assets.errors import (
     PermissionDenied,
     SchemaChanged,
@@ -163,9 +165,7 @@ def explain_query_error(
             said, relation, role or _role_of(address), hides_rows=hides_rows
         )
     if _is_lost(error, raw):
-        return _explain_loss(
-            error, said, relation, f"reading {where}", "nothing of this run was published."
-        )
+        return _explain_loss(error, said, relation, f"reading {where}", "")
     return _explain(error, _READING, said, relation, action="reading", where=where)
 
 
@@ -185,7 +185,7 @@ def explain_write_error(
             relation=relation,
         )
     if _is_lost(error, raw):
-        return _explain_loss(error, said, relation, f"{action} {where}", "nothing was written.")
+        return _explain_loss(error, said, relation, f"{action} {where}", "; nothing was written")
     return _explain(error, _WRITING, said, relation, action=action, where=where)
 
 
@@ -199,8 +199,13 @@ def _explain(
     where: str,
 ) -> SupaAssetsError:
     cause = next(cause for cause in causes if isinstance(error, cause.states))
-    message = cause.message.format(action=action, where=where, said=said, state=error.sqlstate)
-    return cause.kind(message, hint=cause.hint, relation=relation)
+    said_of = partial(cause.message.format, action=action, said=said, state=error.sqlstate)
+    return cause.kind(
+        said_of(where=where),
+        hint=cause.hint,
+        relation=relation,
+        cause=Cause(said_of(where="the table")),
+    )
 
 
 def _message(error: psycopg.Error) -> str:
@@ -229,8 +234,9 @@ def _explain_loss(
         )
     return SourceUnavailable(
         f"the connection was lost while {doing}: {said}",
-        hint=f"{advice}; {outcome}",
+        hint=f"{advice}{outcome}.",
         relation=relation,
+        cause=Cause(f"the connection was lost while its rows were on the way: {said}"),
     )
 
 
@@ -243,19 +249,23 @@ def _explain_missing_privilege(
 ) -> PermissionDenied:
     where = f'"{relation}"' if relation else "the catalogue"
     if hides_rows:
+        hides = f'has row-level security that would hide rows from role "{role}"'
         return PermissionDenied(
-            f'{where} has row-level security that would hide rows from role "{role}"',
+            f"{where} {hides}",
             hint=advise_bypass(role),
             relation=relation,
+            cause=Cause(f"the table {hides}"),
         )
     if relation is None:
         return PermissionDenied(
             f'role "{role}" may not read the catalogue: {said}',
             hint="connect as a role that may read pg_catalog, as every role may by default.",
         )
-    grants = merge_grants([grant_usage(relation, role), grant_select(relation, role)])
+    grants = [grant_usage(relation, role), grant_select(relation, role)]
     return PermissionDenied(
         f'role "{role}" may not read {where}: {said}',
-        hint=f"{' '.join(grants)} Or leave it out ({name_way_out(relation)}).",
+        hint=f"{' '.join(merge_grants(grants))} Or leave it out ({name_way_out(relation)}).",
         relation=relation,
+        grants=grants,
+        cause=Cause(f'role "{role}" may not read the table'),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pty
@@ -9,16 +10,21 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 from supa_assets.cli.export import export_selection
+from supa_assets.files.local_folder import LocalFolder, LocalStaging
+from supa_assets.files.publish import read_published
+from supa_assets.files.verify import verify_export
 from supa_assets.plan.selection import select_tables
+from supa_assets_tests.support.exports import is_system_call
 from supa_assets_tests.support.programs import run_program
-from supa_assets_tests.support.project import Project
+from supa_assets_tests.support.project import SCHEMA, Project
 from supa_assets_tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -395,3 +401,191 @@ def test_a_selection_is_exported_and_what_became_of_it_is_printed(
     assert "[1/1] badges: 2 rows" in printed.err
     assert f'exported 1 table, 2 rows, 52 B to "{project.output}"' in printed.out
     assert "all of one snapshot: " in printed.out
+
+
+# What is told besides the tables
+
+
+REFUSED = ("organizations", "profiles", "event_logs")
+
+
+@pytest.fixture
+def narrowed(project: Project) -> Iterator[Project]:
+    """Its role may read `badges` alone."""
+    project.execute("REVOKE pg_read_all_data FROM postgres; GRANT SELECT ON badges TO postgres")
+    yield project
+    project.execute("GRANT pg_read_all_data TO postgres")
+
+
+def test_one_cause_of_several_tables_is_one_error_with_one_statement_that_mends_them(
+    narrowed: Project,
+) -> None:
+    done = export(narrowed, "--keep-going")
+
+    assert done.returncode == 1
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    said, _, names = error.rpartition(": ")
+    assert said == 'error: 3 tables: role "postgres" may not read the table'
+    assert set(names.split(", ")) == set(REFUSED)
+    (hint,) = [line for line in done.stderr.splitlines() if line.startswith("HINT: GRANT")]
+    narrowed.execute(hint.removeprefix("HINT: ").partition(" Or ")[0])
+    assert export(narrowed).returncode == 0
+
+
+def test_an_export_that_lost_tables_does_not_verify_until_they_are_exported(
+    narrowed: Project,
+) -> None:
+    export(narrowed, "--keep-going")
+
+    done = run(narrowed, "verify", str(narrowed.output))
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "fault: tables that this export was to hold are not in it (3, no privilege): public."
+    )
+    assert "3 faults" in done.stderr
+    assert "1 table, 2 rows" in done.stdout, "what is there is whole"
+    proof = run(narrowed, "prove", str(narrowed.output), "--files-only")
+    assert proof.returncode == 1
+    assert "DIFFERENCES: 1\n- tables that this export was to hold are not in it (3," in proof.stdout
+
+    narrowed.execute("GRANT pg_read_all_data TO postgres")
+    export(narrowed, "--table", "organizations")
+    done = run(narrowed, "verify", str(narrowed.output))
+    assert "are not in it (2, no privilege)" in done.stderr, "a run of others heals nothing"
+    export(narrowed)
+    assert run(narrowed, "verify", str(narrowed.output)).returncode == 0
+
+
+def test_what_options_leave_out_is_told_and_no_fault(project: Project) -> None:
+    assert export(project, "--table", "badges").returncode == 0
+
+    done = run(project, "verify", str(project.output))
+    assert done.returncode == 0
+    assert "not exported, not selected in this run: public.event_logs, " in done.stdout
+    assert "fault" not in done.stderr
+
+
+def test_own_tables_that_no_setting_names_are_a_warning_wherever_an_export_is_looked_at(
+    narrowed: Project,
+) -> None:
+    narrowed.execute("CREATE SCHEMA billing; CREATE TABLE billing.invoices (id int)")
+    narrowed.execute("CREATE SCHEMA realtime; CREATE TABLE realtime.messages (id int)")
+    said = [
+        export(narrowed, "--dry-run").stderr,
+        export(narrowed, "--keep-going").stderr,
+        run(narrowed, "verify", str(narrowed.output)).stderr,
+        run(narrowed, "doctor").stdout,
+    ]
+    for text in said:
+        assert "a table of your own is not exported, in schemas that are not selected:" in text
+        assert "billing.invoices" in text
+        assert "HINT: SUPA_ASSETS_SCHEMAS=public,billing takes it in" in text
+        assert "realtime" not in text
+    narrowed.execute("GRANT pg_read_all_data TO postgres")
+    done = export(narrowed, SUPA_ASSETS_SCHEMAS="public,billing")
+    assert "of your own" not in done.stderr
+    assert "billing_invoices" in narrowed.entries()
+
+
+def test_a_run_that_stops_at_a_failed_table_tells_of_own_tables_too(project: Project) -> None:
+    project.execute("CREATE SCHEMA billing; CREATE TABLE billing.invoices (id int)")
+    project.execute("ALTER TABLE badges ADD broken int GENERATED ALWAYS AS (1 / (id - 1)) VIRTUAL")
+    done = export(project)
+
+    assert done.returncode == 1
+    assert "nothing was published" in done.stderr
+    assert "HINT: SUPA_ASSETS_SCHEMAS=public,billing takes it in" in done.stderr
+
+
+AUTH = """
+CREATE SCHEMA auth;
+CREATE TABLE auth.users (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), email text, encrypted_password text,
+    email_confirmed_at timestamptz, created_at timestamptz, raw_user_meta_data jsonb, aud text, role text);
+CREATE TABLE auth.identities (id uuid PRIMARY KEY, user_id uuid REFERENCES auth.users);
+CREATE TABLE auth.mfa_factors (id uuid PRIMARY KEY);
+INSERT INTO auth.users (email) VALUES ('a@example.org');
+"""
+
+
+def test_what_logins_need_is_said_while_the_source_is_there(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project(f"{SCHEMA} {AUTH}")
+    settings = "SUPA_ASSETS_AUTH_USERS_COLUMNS='*' and SUPA_ASSETS_PLATFORM_SCHEMAS=auth"
+    for text in (
+        export(project, "--dry-run").stderr,
+        export(project).stderr,
+        run(project, "doctor").stdout,
+    ):
+        assert "users can't log in from this export as they do now" in text
+        assert "columns of auth.users (aud, role)" in text
+        assert "tables (auth.mfa_factors)" in text
+        assert settings in text
+
+    whole = {"SUPA_ASSETS_AUTH_USERS_COLUMNS": "*", "SUPA_ASSETS_PLATFORM_SCHEMAS": "auth"}
+    for done in (
+        export(project, "--skip-auth"),
+        export(project, "--skip-auth", "--dry-run"),
+        export(project, "--dry-run", **whole),
+        export(project, **whole),
+    ):
+        assert done.returncode == 0, done.stderr
+        assert "log in" not in done.stderr + done.stdout
+
+
+def run(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run_program("supa-assets", *arguments, folder=project.output.parent)
+
+
+# Interrupted while it is published
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("call", [1, 30, 50, 70])
+def test_what_an_interrupted_export_says_of_the_folder_is_what_lies_there(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    call: int,
+) -> None:
+    settings, plan = project.settings(), project.plan()
+    selection = select_tables(plan, settings)
+    earlier = export_selection(settings, plan, selection)
+    before = project.files()
+    capfd.readouterr()
+    monkeypatch.setattr(LocalStaging, "publish", interrupted_at(call, LocalStaging.publish))
+
+    result = export_selection(settings, plan, selection)
+
+    gc.collect()  # a file that the interruption left open says so here, and in no other test
+    printed = capfd.readouterr()
+    published = read_published(LocalFolder(project.output), result.run_id)
+    assert verify_export(LocalFolder(project.output)) == []
+    assert ("exported 4 tables" in printed.out) is bool(published)
+    assert ("nothing was published" in printed.err) is not bool(published)
+    assert ("interrupted" in printed.err) is result.is_interrupted
+    if not published:
+        assert project.files() == before
+        assert len(read_published(LocalFolder(project.output), earlier.run_id)) == 4
+
+
+def interrupted_at(call: int, publish: Callable[..., None]) -> Callable[..., None]:
+    """`publish`, with Ctrl-C at its `call`-th call into the operating system."""
+
+    def count_and_interrupt(*arguments: Any) -> None:
+        calls = 0
+
+        def profile(_frame: object, event: str, function: object) -> None:
+            nonlocal calls
+            if event == "c_call" and is_system_call(function):
+                calls += 1
+                if calls == call:
+                    os.kill(os.getpid(), signal.SIGINT)
+
+        sys.setprofile(profile)
+        try:
+            publish(*arguments)
+        finally:
+            sys.setprofile(None)
+
+    return count_and_interrupt

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from supa_assets.cli.findings import print_holes, print_not_exported
+from supa_assets.cli.findings import print_holes, print_not_exported, print_warning
 from supa_assets.files.metadata import (
     ColumnEntry,
     HolesEntry,
@@ -34,6 +34,24 @@ def test_what_is_not_exported_is_told_in_a_line_for_each_reason_and_the_first_na
         f"not exported, view: {named} and 2 more",
         "not exported, locked: a.t",
     ]
+
+
+def test_tables_of_the_user_s_own_are_told_apart_from_the_platform_s_as_a_warning(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own, platform = (
+        NotExportedEntry(
+            schema_name="billing", name="t", kind="table", reason="schema not selected"
+        ),
+        NotExportedEntry(schema_name="auth", name="t", kind="table", reason="platform schema"),
+    )
+    print_not_exported([own, platform], None, schemas=["public"])
+    captured = capsys.readouterr()
+    assert captured.out == "not exported, platform schema: auth.t\n"
+    assert captured.err.startswith("warning: a table of your own is not exported")
+    assert "billing.t\nHINT: SUPA_ASSETS_SCHEMAS=public,billing takes it in" in captured.err
+    print_warning(None)
+    assert capsys.readouterr().err == ""
 
 
 def test_what_no_export_of_tables_holds_is_told_where_there_is_any(

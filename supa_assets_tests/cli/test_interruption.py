@@ -59,3 +59,46 @@ except KeyboardInterrupt:
     return subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_that_comes_while_something_is_finalized_is_not_lost(name: str) -> None:
+    """Python would print its exception and go on."""
+    program = f"""
+import sys, time, weakref
+from signal import SIGINT, SIGTERM, raise_signal
+from supa_assets.cli.interruption import interrupt
+
+class Thing: pass
+
+interrupt()
+thing = Thing()
+watched = weakref.ref(thing, lambda _: raise_signal({name}))
+try:
+    del thing
+    time.sleep(60)
+except KeyboardInterrupt:
+    sys.stderr.write("caught\\n")
+    sys.exit(7)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (7, "caught\n")
+
+
+def test_what_else_fails_while_something_is_finalized_is_told_as_ever() -> None:
+    program = """
+from supa_assets.cli.interruption import interrupt
+
+class Thing:
+    def __del__(self):
+        raise ValueError("told")
+
+interrupt()
+Thing()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert "ValueError: told" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,6 +44,9 @@ def explain(relation: SurveyedRelation, **choice: Any) -> tuple[str, str | None]
         ("storage.objects", {}, ("platform schema", None)),
         ("auth.sessions", {}, ("platform schema", None)),
         ("billing.t", {}, ("schema not selected", None)),
+        ("billing.t", {"exclude": ["billing.*"]}, ("excluded by setting", "exclude billing.*")),
+        ("billing.t", {"include": ["public.*"]}, ("excluded by setting", "include")),
+        ("auth.sessions", {"exclude": ["auth.*"]}, ("platform schema", None)),
         ("auth.users", {"auth": False}, ("excluded by setting", "auth")),
         ("auth.identities", {"auth": False}, ("excluded by setting", "auth")),
         ("public.t", {"exclude": ["*.u", "public.t*"]}, ("excluded by setting", "exclude public.t*")),
@@ -74,6 +78,15 @@ def test_a_platform_schema_that_is_selected_has_its_extension_s_tables() -> None
     assert explain(job) == ("extension", "pg_cron")
     given = {"platform_schemas": ["cron"], "exclude": ["cron.job"]}
     assert explain(job, **given) == ("excluded by setting", "exclude cron.job")
+
+
+def test_a_schema_of_an_extension_is_not_the_user_s_own_until_a_setting_names_it() -> None:
+    queue = replace(found("partman.config"), schema_extension="pg_partman")
+    assert explain(queue) == ("extension", "pg_partman")
+    given = {"schemas": ["partman"], "exclude": ["partman.*"]}
+    assert explain(queue, **given) == ("excluded by setting", "exclude partman.*")
+    pgmq = replace(found("pgmq.q_jobs"), schema_extension="pgmq")
+    assert explain(pgmq) == ("platform schema", None)
 
 
 def test_what_nobody_can_select_is_said_before_anything_else() -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,6 +21,7 @@ from supa_assets.errors import (
 )
 from supa_assets.export.run import ExportRun, begin_export, export_database
 from supa_assets.export.source import SnapshotHold, SourceConnection, SourceDatabase
+from supa_assets.files.completeness import explain_own_left_out
 from supa_assets.files.metadata import ExportMetadata
 from supa_assets.files.open import open_storage
 from supa_assets.files.publish import require_metadata
@@ -75,10 +77,17 @@ def export(source: SourceDatabase, plan: ExportPlan, folder: Path) -> ExportMeta
 def published(folder: Path) -> dict[str, str]:
     """By file, the run that wrote it; the files are what metadata.json says of them."""
     storage = open_storage(folder)
-    assert verify_export(storage, full=True) == []
+    faults = verify_export(storage, full=True)
+    assert [fault for fault in faults if fault.what != "not exported"] == []
     entries = require_metadata(storage).tables.values()
     assert {e.file for e in entries} == read_files(folder).keys() - {"metadata.json", "export.log"}
     return {entry.file: entry.run_id for entry in entries}
+
+
+def lost(folder: Path) -> dict[object, object]:
+    """What `verify` misses, with the reason."""
+    faults = verify_export(open_storage(folder))
+    return {fault.expected: fault.found for fault in faults if fault.what == "not exported"}
 
 
 def drift(metadata: ExportMetadata) -> list[str]:
@@ -212,6 +221,7 @@ def test_a_new_table_that_can_not_be_read_costs_the_others_nothing(
     assert "logs.json" not in runs
     reasons = {entry.name: entry.reason for entry in caught.value.metadata.not_exported}
     assert reasons["rooms"] == "no privilege"
+    assert lost(tmp_path) == {"public.rooms": "no privilege"}
 
 
 def test_a_table_that_fails_keeps_its_earlier_file_in_a_run_of_everything_that_goes_on(
@@ -231,6 +241,10 @@ def test_a_table_that_fails_keeps_its_earlier_file_in_a_run_of_everything_that_g
     assert runs["sites.json"] == before["sites.json"]
     assert runs["organizations.json"] == run.run_id
     assert "logs.json" not in runs
+    assert lost(tmp_path) == {"public.sites": "failed"}, "its file is there, and is an old one"
+    project.execute("ALTER TABLE sites DROP broken")
+    export_database(url=project.url, output=tmp_path, auth=False, named=["sites"])
+    assert lost(tmp_path) == {}
 
 
 # Tables that went
@@ -363,9 +377,14 @@ class RestlessDatabase(SourceDatabase):
     """Something happens in it each time before an export looks at it, until it has happened `times` times."""
 
     def __init__(
-        self, database: Database, happen: Callable[[int], str], *, times: int = 100
+        self,
+        database: Database,
+        happen: Callable[[int], str],
+        *,
+        times: int = 100,
+        **settings: Any,
     ) -> None:
-        super().__init__(database.settings())
+        super().__init__(database.settings(**settings))
         self._database = database
         self._happen = happen
         self._times = times
@@ -439,6 +458,131 @@ def test_a_table_that_is_dropped_again_while_the_export_begins_is_no_error(
     assert source.looks == 2
     assert metadata.drift == []
     assert published(tmp_path).keys() == {"organizations.json", "sites.json", "logs.json"}
+
+
+PARTITIONS = """
+CREATE TABLE readings (at int, value int) PARTITION BY RANGE (at);
+CREATE TABLE readings_1 PARTITION OF readings FOR VALUES FROM (0) TO (10);
+CREATE TABLE readings_2 PARTITION OF readings FOR VALUES FROM (10) TO (20);
+INSERT INTO readings SELECT n, n FROM generate_series(0, 19) n;
+"""
+DETACH = "ALTER TABLE readings DETACH PARTITION readings_2"
+
+
+def row_counts(metadata: ExportMetadata) -> dict[str, int]:
+    return {name: entry.row_count for name, entry in metadata.tables.items()}
+
+
+@pytest.mark.parametrize("keep_going", [False, True])
+def test_a_partition_that_is_detached_while_the_export_begins_is_exported_by_itself(
+    project: Database, tmp_path: Path, keep_going: bool
+) -> None:
+    project.execute(PARTITIONS)
+    export_database(url=project.url, output=tmp_path, auth=False)
+    source = RestlessDatabase(project, lambda _: DETACH, times=1)
+    with begun(source, project.plan(), tmp_path, keep_going=keep_going) as run:
+        metadata = run.export()
+    counts = row_counts(metadata)
+    assert (counts["readings"], counts["readings_2"]) == (10, 10)
+    assert verify_export(open_storage(tmp_path), full=True) == []
+
+
+def detach_concurrently(database: Database) -> None:
+    """Until somebody cancels it."""
+    with pytest.raises(errors.QueryCanceled):
+        database.execute(f"{DETACH} CONCURRENTLY")
+
+
+def test_a_partition_whose_detaching_is_decided_and_not_finished_is_exported_by_itself(
+    project: Database, tmp_path: Path
+) -> None:
+    """The server reads it no longer with its root, and calls it a partition still."""
+    project.execute(PARTITIONS)
+    pending = "SELECT count(*) FROM pg_inherits WHERE inhdetachpending"
+    with psycopg.connect(project.superuser_url) as reader:
+        reader.execute("SELECT count(*) FROM readings")  # the detaching waits for it
+        thread = threading.Thread(target=detach_concurrently, args=[project])
+        thread.start()
+        wait_until(lambda: project.fetch_value(pending) == 1)
+        project.execute(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%PARTITION readings_2 CONCURRENTLY'"
+        )
+        thread.join(timeout=30)
+    assert project.fetch_value(pending) == 1
+
+    counts = row_counts(export_database(url=project.url, output=tmp_path, auth=False))
+    assert (counts["readings"], counts["readings_2"]) == (10, 10)
+    assert verify_export(open_storage(tmp_path), full=True) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "tables"),
+    [
+        ("ALTER TABLE sites RENAME TO places", {"organizations", "logs", "places"}),
+        ("ALTER TABLE sites SET SCHEMA app", {"organizations", "logs", "app_sites"}),
+    ],
+)
+def test_a_table_that_is_renamed_or_moved_while_the_export_begins_is_exported_under_its_new_name(
+    project: Database, tmp_path: Path, statement: str, tables: set[str]
+) -> None:
+    project.execute("CREATE SCHEMA app")
+    settings = project.settings(schemas=["public", "app"])
+    plan = SourceDatabase(settings).read_plan()
+    source = RestlessDatabase(project, lambda _: statement, times=1, schemas=["public", "app"])
+    metadata = export(source, plan, tmp_path)
+    assert metadata.tables.keys() == tables
+    assert set(row_counts(metadata).values()) == {0, 3}
+    assert published(tmp_path).keys() == {f"{name}.json" for name in tables}
+
+
+def test_a_table_that_is_moved_out_of_the_selected_schemas_is_named_as_one_of_the_user_s_own(
+    project: Database, plan: ExportPlan, tmp_path: Path
+) -> None:
+    """As if it had always lain there: the export is of what the settings select, in the snapshot."""
+    project.execute("CREATE SCHEMA app")
+    source = RestlessDatabase(project, lambda _: "ALTER TABLE logs SET SCHEMA app", times=1)
+    metadata = export(source, plan, tmp_path)
+    assert published(tmp_path).keys() == {"organizations.json", "sites.json"}
+    notice = explain_own_left_out(metadata.not_exported, ["public"])
+    assert notice is not None
+    assert "app.logs" in notice.text
+    assert "SUPA_ASSETS_SCHEMAS=public,app" in (notice.hint or "")
+
+
+@pytest.mark.parametrize("statement", ["CREATE TABLE rooms (id int)", DETACH])
+def test_a_run_that_leaves_some_tables_out_means_those_that_are_made_while_it_begins(
+    project: Database, tmp_path: Path, statement: str
+) -> None:
+    project.execute(PARTITIONS)
+    plan = project.plan()
+    export(project.source(), plan, tmp_path)
+    source = RestlessDatabase(project, lambda _: statement, times=1)
+    selected = ["organizations", "sites", "readings"]  # as --skip-large would, without logs
+    with begin_export(
+        source, open_storage(tmp_path), plan, selected=selected, takes_new=True
+    ) as run:
+        metadata = run.export()
+    new = "rooms" if "rooms" in statement else "readings_2"
+    assert metadata.tables[new].run_id == run.run_id
+    assert metadata.tables["logs"].run_id != run.run_id
+    counts = row_counts(metadata)
+    assert counts["readings"] + counts.get("readings_2", 0) == 20
+    assert verify_export(open_storage(tmp_path), full=True) == []
+
+
+def test_where_tables_are_made_again_and_again_a_run_that_leaves_some_out_ends_as_well(
+    project: Database, plan: ExportPlan, tmp_path: Path
+) -> None:
+    before = published(tmp_path)
+    source = RestlessDatabase(project, make_table)
+    with (
+        pytest.raises(SchemaChanged, match=r'"public\.made_3" was created'),
+        begin_export(
+            source, open_storage(tmp_path), plan, selected=["sites"], takes_new=True
+        ) as run,
+    ):
+        run.export()
+    assert published(tmp_path) == before
 
 
 def test_every_look_that_was_not_the_last_ends_its_transaction(

@@ -79,6 +79,49 @@ def test_an_export_as_a_superuser_is_warned_of_what_runs_with_its_rights(
     assert found.hint is not None
 
 
+def test_own_tables_and_logins_that_an_export_would_lack_are_warnings(database: Database) -> None:
+    database.execute(
+        "CREATE TABLE a (id int)",
+        "CREATE SCHEMA billing",
+        "CREATE TABLE billing.invoices (id int)",
+        "CREATE SCHEMA auth",
+        "CREATE TABLE auth.users (id uuid PRIMARY KEY, email text, aud text)",
+        "CREATE TABLE auth.sessions (id uuid)",
+        "INSERT INTO auth.users VALUES (gen_random_uuid())",
+    )
+    doctor = run_doctor(database.settings(auth=True))
+    assert doctor.is_well
+    found = by_subject(doctor)
+    assert (found["not exported"].level, found["logins"].level) == ("warning", "warning")
+    assert "billing.invoices" in found["not exported"].text
+    assert "SUPA_ASSETS_SCHEMAS=public,billing" in (found["not exported"].hint or "")
+    assert "columns of auth.users (aud) and tables (auth.sessions)" in found["logins"].text
+
+    whole = database.settings(
+        auth=True,
+        schemas=["public", "billing"],
+        auth_users_columns=["*"],
+        platform_schemas=["auth"],
+    )
+    assert {"not exported", "logins"}.isdisjoint(by_subject(run_doctor(whole)))
+    database.execute("TRUNCATE auth.users")
+    assert "logins" not in by_subject(run_doctor(database.settings(auth=True))), "nobody to log in"
+
+
+def test_tables_that_a_role_may_not_read_are_one_problem(database: Database) -> None:
+    database.execute(
+        *(f"CREATE TABLE t{n} (id int)" for n in range(12)),
+        f"""DO $$ BEGIN
+            CREATE ROLE patient LOGIN PASSWORD '{database.server.password}';
+        EXCEPTION WHEN duplicate_object THEN NULL; END $$""",
+    )
+    doctor = run_doctor(database.settings(user="patient"))
+    (problem,) = [f for f in doctor.findings if f.level == "problem" and f.subject == "privileges"]
+    assert problem.text.startswith('12 tables: role "patient" may not read the table: public.t0,')
+    assert problem.text.endswith("and 4 more")
+    assert (problem.hint or "").count("GRANT SELECT") == 1
+
+
 @pytest.mark.parametrize("url", ["", "mysql://u:secret@h/d", "postgresql://u:sec@ret@[/d"])
 def test_a_url_that_is_none_is_a_problem(url: str) -> None:
     settings = url_settings(url) if url else Settings.of(auth=False)

@@ -166,8 +166,10 @@ def test_all_missing_privileges_are_listed_at_once_with_the_grants_that_mend_the
     with pytest.raises(PermissionDenied) as caught:
         found.refuse()
     assert "4 of 5 tables can't be exported" in caught.value.message
-    for relation in ("public.items", "public.parts", "public.Secret logs", "hidden.things"):
-        assert f'role "reader" may not read "{relation}"' in caught.value.message
+    _, _, named = caught.value.message.partition('role "reader" may not read the table: ')
+    assert set(named.split(", ")) == {
+        "public.items", "public.parts", "public.Secret logs", "hidden.things",
+    }  # fmt: skip
     assert caught.value.hint is not None
     grants, _, _ = caught.value.hint.partition(" Or leave")
     for statement in grants.split(";"):

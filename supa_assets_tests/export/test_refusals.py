@@ -8,6 +8,7 @@ from supa_assets.errors import PermissionDenied, SchemaChanged, SourceUnavailabl
 from supa_assets.export.refusals import (
     Refusal,
     explain_emptiness,
+    merge_hints,
     refuse_all,
     refuse_filtered,
     refuse_missing,
@@ -54,9 +55,14 @@ def test_many_refusals_are_one_error_with_each_remedy_once() -> None:
     ]
     with pytest.raises(PermissionDenied, match="30 of 40 tables can't be exported") as caught:
         refuse_all(refusals, table_count=40)
-    assert caught.value.message.endswith("; and 10 more")
+    assert caught.value.message == (
+        '30 of 40 tables can\'t be exported: role "reader" may not read the table:'
+        f" {', '.join(f'public.t{n}' for n in range(8))} and 22 more"
+    )
     hint = caught.value.hint or ""
     assert hint.count('GRANT USAGE ON SCHEMA "public"') == 1
+    assert hint.count("GRANT SELECT ON") == 1
+    assert '"public"."t29"' in hint, "one statement mends all"
     assert hint.count("Or leave them out") == 1
 
 
@@ -100,6 +106,22 @@ def test_a_table_that_came_too_late_is_a_changed_schema_with_what_helps() -> Non
     assert "run again" in (late.hint or "")
     assert "setting exclude" in (late.hint or "")
     assert late.reason == "created since the definitions were loaded"
+
+
+def test_each_cause_has_its_own_remedy_and_each_is_told_once() -> None:
+    refusals = [
+        refuse_unprivileged(surveyed("a", has_select=False), "reader"),
+        refuse_filtered(surveyed("b", is_forced=True), "reader"),
+        refuse_filtered(surveyed("c", is_forced=True), "reader"),
+        refuse_missing(Relation("public", "d"), None),
+    ]
+    hint = merge_hints([refusal.error() for refusal in refusals]) or ""
+    assert hint.startswith('GRANT SELECT ON "public"."a" TO "reader"; Or leave it out')
+    assert hint.count('ALTER ROLE "reader" BYPASSRLS;') == 1
+    assert "NO FORCE" not in hint, "what mends all is told, not what mends one"
+    assert hint.count("reload definitions") == 1
+    alone = refusals[1].error()
+    assert merge_hints([alone]) == alone.hint
 
 
 def test_a_run_that_would_export_nothing_is_told_where_tables_are_chosen() -> None:

@@ -181,11 +181,41 @@ def damaged(exported: Exported) -> TableOutcome:
     return replace(written, entry=entry, faults=faults, error=ExportFault("differs"))
 
 
+def of_another_attempt(outcome: TableOutcome) -> TableOutcome:
+    """Written under the same run's id, but not what lies in the folder."""
+    assert outcome.entry is not None
+    entry = outcome.entry.model_copy(update={"exported_at": "2026-01-01T00:00:00.000000+00:00"})
+    return replace(outcome, entry=entry)
+
+
+def test_an_export_that_was_published_all_the_same_is_told_of_as_published(
+    exported: Exported, history: dg.DagsterInstance
+) -> None:
+    """Its publication was decided when the disk failed, and whoever came next finished it."""
+    result = exported.tell(report_failure)
+
+    assert set(materializations(history, result.run_id)) == {
+        "orders", "items", "newcomers", "export_metadata",
+    }  # fmt: skip
+    assert not any("nothing was published" in said for said in logged(history, result.run_id))
+
+
+def test_where_the_folder_can_not_be_read_nothing_is_said_of_what_lies_in_it(
+    exported: Exported, history: dg.DagsterInstance
+) -> None:
+    (Path(exported.files.output) / "metadata.json").write_text("{")
+    result = exported.tell(report_failure)
+
+    assert materializations(history, result.run_id) == {}
+    (said,) = logged(history, result.run_id)
+    assert "; whether anything was published could not be read: " in said.splitlines()[0]
+
+
 def test_of_an_export_that_published_nothing_only_checks_that_failed_are_told(
     exported: Exported, history: dg.DagsterInstance
 ) -> None:
     unread = TableOutcome("parts", exported.outcomes[1].relation, error=SourceError("gone"))
-    outcomes = [damaged(exported), exported.outcomes[1], unread]
+    outcomes = [damaged(exported), of_another_attempt(exported.outcomes[1]), unread]
     result = exported.tell(report_failure, outcomes=outcomes)
 
     assert materializations(history, result.run_id) == {}

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from supa_assets.errors import ExportFault
+from supa_assets.errors import ExportFault, TablesFailed
 from supa_assets.files.local_folder import LocalFolder
 from supa_assets.restore.prove import Proof, SequenceProof, TableProof, prove_export
 from supa_assets.restore.target import TargetDatabase
@@ -331,3 +331,40 @@ def test_a_sequence_that_stands_elsewhere_is_a_difference(source: Database, tmp_
     assert proof.differences == [
         'sequence "public.s" differs: the source stood at 1, the target at 2'
     ]
+
+
+def lose(source: Database, folder: Path) -> None:
+    """Export all tables but one, which can't be read."""
+    source.execute("ALTER TABLE people ADD broken int GENERATED ALWAYS AS (1 / (id - 7)) VIRTUAL")
+    with pytest.raises(TablesFailed):
+        export_into(source, folder, keep_going=True)
+
+
+def test_a_table_that_the_export_lost_is_a_difference_and_comes_first(
+    source: Database, tmp_path: Path
+) -> None:
+    lose(source, tmp_path)
+    (tmp_path / "empty.json").write_text("[]")
+    proof = prove(tmp_path)
+    lost = "tables that this export was to hold are not in it (1, failed): public.people"
+    assert proof.differences[0] == lost
+    assert len(proof.differences) > 1
+    assert not any("people" in said for said in proof.not_proved)
+
+
+def test_a_table_that_the_export_lost_is_no_difference_of_tables_that_are_named(
+    source: Database, tmp_path: Path
+) -> None:
+    lose(source, tmp_path)
+    assert prove(tmp_path, named=["organizations"]).differences == []
+
+
+def test_an_export_that_lost_a_table_can_be_restored_and_says_so_first(
+    source: Database, target: Database, tmp_path: Path
+) -> None:
+    lose(source, tmp_path)
+    result = restore_into(target, tmp_path)
+    assert [table.name for table in result.tables] == ["empty", "no_columns", "organizations"]
+    assert result.list_notes()[0] == (
+        "the export is not whole: tables that this export was to hold are not in it (1, failed): public.people"
+    )

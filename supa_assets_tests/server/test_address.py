@@ -268,6 +268,10 @@ words = st.sampled_from(
 @example("app_1user")
 @example("db7.example.com")
 @example("SCRAM-SHA-256")
+@example("HA-256")
+@example("256-PLUS,")
+@example("LSv1.3")
+@example("failed to resolve host 'db7.example.com': [Errno")
 def test_what_is_shown_of_a_message_is_the_same_whatever_the_password_is(password: str) -> None:
     """Or it would tell the password: stars in the place of a word that everybody knows."""
     others = {"host": "db7.example.com", "port": "6543", "user": "app_1user", "dbname": "shop2024"}

@@ -67,6 +67,23 @@ def test_values_are_compared_as_the_type_s_own_operators_do(
     assert smaller == ([1, 2] if len(boundary) == 1 else [1, 2, 6])
 
 
+def test_a_key_s_types_are_the_table_s_where_its_index_stores_others(
+    any_database: Database,
+) -> None:
+    """An index on `name` stores cstring, which nothing can be cast to."""
+    any_database.execute(
+        "CREATE TYPE mood AS ENUM ('sad', 'glad')",
+        "CREATE DOMAIN short AS char(3)",
+        "CREATE TABLE cases (k name, m mood, c short, n int, PRIMARY KEY (k, m, c))",
+        "INSERT INTO cases VALUES ('a', 'glad', 'ab', 1), ('b', 'sad', 'ab', 2), ('b', 'sad', 'abc', 3)",
+    )
+    key = key_of(any_database)
+    assert key is not None
+    assert key.types == ("name", "public.mood", "bpchar")
+    assert select(any_database, ">=", ("b", "sad", "abc")) == [3]
+    assert select(any_database, "<", ("b", "sad", "abc")) == [1, 2]
+
+
 def test_a_boundary_may_have_the_first_columns_only(database: Database) -> None:
     database.execute(
         "CREATE TABLE cases (a int, b text, n int, PRIMARY KEY (a, b))",

@@ -187,7 +187,7 @@ def dying_at(
 
         def profile(_frame: object, event: str, function: object) -> None:
             nonlocal calls
-            if event == "c_call" and _is_system_call(function, only):
+            if event == "c_call" and is_system_call(function, only):
                 calls += 1
                 if calls == call:
                     os.kill(os.getpid(), signal.SIGKILL)
@@ -199,7 +199,8 @@ def dying_at(
     return count_and_die
 
 
-def _is_system_call(function: object, only: str | None) -> bool:
+def is_system_call(function: object, only: str | None = None) -> bool:
+    """Whether a C function goes into the operating system: any, or the one of that name."""
     if only is not None and getattr(function, "__name__", None) != only:
         return False
     is_of_file = isinstance(getattr(function, "__self__", None), io.IOBase)

@@ -1,5 +1,6 @@
 -- Tables and partitioned tables of the schemas in :schemas, and the relations named one by one in :named.
--- Leaf partitions are read through their root. What belongs to an extension isn't the user's, unless it lies in one of
+-- Leaf partitions are read through their root, but for one whose detaching is decided and not finished: the server no
+-- longer reads that with its root. What belongs to an extension isn't the user's, unless it lies in one of
 -- :platform_schemas: cron.job and vault.secrets are tables of extensions.
 -- \set schemas '{public}'
 -- \set named '{auth.users}'
@@ -9,8 +10,10 @@ WITH RECURSIVE below(root, oid) AS (
     SELECT i.inhparent, i.inhrelid
     FROM pg_catalog.pg_inherits AS i
     JOIN pg_catalog.pg_class AS p ON p.oid = i.inhrelid AND p.relispartition
+    WHERE NOT i.inhdetachpending
     UNION ALL
     SELECT below.root, i.inhrelid FROM below JOIN pg_catalog.pg_inherits AS i ON i.inhparent = below.oid
+    WHERE NOT i.inhdetachpending
 ),
 held AS MATERIALIZED (
     -- Asking for the size of what another session has locked exclusively would wait for it.
@@ -66,7 +69,9 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS lie ON true
 WHERE c.relkind IN ('r', 'p')
-  AND NOT c.relispartition
+  AND (NOT c.relispartition OR EXISTS (
+      SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid AND i.inhdetachpending
+  ))
   AND c.relpersistence <> 't'
   AND (n.nspname = ANY (:'schemas') OR n.nspname || '.' || c.relname = ANY (:'named'))
   AND (n.nspname = ANY (:'platform_schemas') OR NOT EXISTS (

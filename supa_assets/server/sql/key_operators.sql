@@ -1,5 +1,6 @@
 -- Of each column of the primary key of :schema.:table, in order: the five comparisons of its btree operator class, from
--- smaller to greater; and the column's type, of a domain what it is of.
+-- smaller to greater; and the column's type, of a domain what it is of. The table's column tells it: an index can store
+-- another type (of `name` cstring).
 -- \set schema 'pg_catalog'
 -- \set table 'pg_class'
 WITH RECURSIVE based(oid, base) AS (
@@ -18,7 +19,7 @@ FROM pg_catalog.pg_index AS i
 JOIN pg_catalog.pg_class AS c ON c.oid = i.indrelid
 JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
 CROSS JOIN LATERAL unnest(i.indclass::pg_catalog.oid[]) WITH ORDINALITY AS k(opclass, position)
-JOIN pg_catalog.pg_attribute AS f ON f.attrelid = i.indexrelid AND f.attnum = k.position
+JOIN pg_catalog.pg_attribute AS f ON f.attrelid = i.indrelid AND f.attnum = i.indkey[k.position - 1]
 JOIN pg_catalog.pg_opclass AS b ON b.oid = k.opclass
 JOIN pg_catalog.pg_amop AS a
   ON a.amopfamily = b.opcfamily
