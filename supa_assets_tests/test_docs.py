@@ -40,6 +40,7 @@ OURS = [
             "ARCHITECTURE.md",
             "FORMAT.md",
             "PYTHON.md",
+            "RELIABILITY.md",
             "RESTORE.md",
             "SECURITY.md",
             "TYPES.md",
@@ -471,3 +472,12 @@ def test_readme_names_every_option_of_the_main_command(name: str) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for option in (p for p in command_of(name).params if isinstance(p, click.Option)):
         assert option.opts[0] in readme
+
+
+def test_each_promise_stands_beside_tests_that_there_are() -> None:
+    tests = {f.name for file in TESTS.rglob("test_*.py") for f in functions(file)}
+    lines = [line for line in read("RELIABILITY.md").splitlines() if line.startswith("| ")]
+    promises = [line for line in lines if not line.endswith("| test |")]
+    named = [set(re.findall(r"`(test_\w+)`", line)) for line in promises]
+    assert all(named)
+    assert set().union(*named) - tests == set()

@@ -121,7 +121,7 @@ def test_verify_starts_without_psycopg_and_dagster(tmp_path: Path) -> None:
 
 # The tests
 
-NO_ROOMS = {"cases", "faults", "support"}
+NO_ROOMS = {"cases", "chaos", "faults", "support"}
 """Folders of tests beside those of rooms."""
 THEMES = {
     "test_configuration": "docs/CONFIGURATION.md, setting by setting",
