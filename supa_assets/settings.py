@@ -376,7 +376,7 @@ def describe_setting(name: str, values: Sequence[str]) -> str:
 
 def find_target_url() -> str | None:
     """The database that restores write to, of the environment or .env."""
-    url = os.environ.get(TARGET_URL_VARIABLE) or _from_dotenv(Path(".env")).get(TARGET_URL_VARIABLE)
+    url = os.environ.get(TARGET_URL_VARIABLE) or read_dotenv().get(TARGET_URL_VARIABLE)
     return (url or "").strip() or None
 
 
