@@ -30,7 +30,7 @@ from supa_assets.export.write import write_logged_table
 from supa_assets.files.export_log import ExportLog
 from supa_assets.files.metadata import DriftEntry, ExportMetadata, TableEntry
 from supa_assets.files.open import open_storage
-from supa_assets.files.publish import publish_run, refuse_other_export, refuse_unreadable_export
+from supa_assets.files.publish import publish_run, refuse_other_export
 from supa_assets.files.storage import Staging, Storage
 from supa_assets.files.verify import Fault, verify_table
 from supa_assets.naming import Relation
@@ -120,7 +120,6 @@ def begin_export(
     with ExitStack() as stack:
         staging = storage.staging(run_id)
         storage.examine([table.file for table in _list_chosen(plan, selected)])
-        refuse_unreadable_export(storage)
         connected = stack.enter_context(database.connect())
         refuse_other_export(storage, connected.source)
         storage.prepare()

@@ -39,7 +39,6 @@ __all__ = [
     "read_metadata_bytes",
     "read_published",
     "refuse_other_export",
-    "refuse_unreadable_export",
     "require_metadata",
     "without_replaced",
 ]
@@ -94,12 +93,6 @@ def require_metadata(storage: Storage) -> ExportMetadata:
             path=storage.location,
         )
     return metadata
-
-
-def refuse_unreadable_export(storage: Storage) -> None:
-    """Raise ExportFault for a metadata.json that is broken or from a newer version: a run could not replace it."""
-    for data in storage.metadata_versions():
-        _parse(data, storage)
 
 
 def refuse_other_export(storage: Storage, source: SourceEntry) -> None:

@@ -14,7 +14,6 @@ from supa_assets.files.publish import (
     publish_run,
     read_metadata,
     refuse_other_export,
-    refuse_unreadable_export,
     without_replaced,
 )
 from supa_assets.files.staged_entries import read_staged_entries
@@ -240,8 +239,6 @@ def test_a_broken_or_newer_metadata_is_never_replaced(
     assert_refused(storage, ExportFault, message, replaces_all=replaces_all)
     with pytest.raises(ExportFault, match=message):
         refuse_other_export(storage, SOURCE)
-    with pytest.raises(ExportFault, match=message):
-        refuse_unreadable_export(storage)
 
 
 def test_two_databases_are_not_mixed_in_one_folder(tmp_path: Path) -> None:
